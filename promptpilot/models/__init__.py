@@ -1,0 +1,37 @@
+"""The tables. A row says what is true; it does not know how to change it."""
+
+from promptpilot.models.access import AccessToken, User, Workspace
+from promptpilot.models.execution import (
+    DeadLetter,
+    Decision,
+    Execution,
+    ExecutionEvent,
+    IdempotencyKey,
+    StepAttempt,
+    StepExecution,
+)
+from promptpilot.models.prompt import Credential, Prompt, PromptVersion
+from promptpilot.models.trigger import Firing, Trigger
+from promptpilot.models.workflow import Workflow, WorkflowStep, WorkflowVariable, WorkflowVersion
+
+__all__ = [
+    "AccessToken",
+    "Credential",
+    "DeadLetter",
+    "Decision",
+    "Execution",
+    "ExecutionEvent",
+    "Firing",
+    "IdempotencyKey",
+    "Prompt",
+    "PromptVersion",
+    "StepAttempt",
+    "StepExecution",
+    "Trigger",
+    "User",
+    "Workflow",
+    "WorkflowStep",
+    "WorkflowVariable",
+    "WorkflowVersion",
+    "Workspace",
+]

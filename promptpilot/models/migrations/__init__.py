@@ -1,0 +1,1 @@
+"""Numbered SQL, one file per database: the only way the schema is made or changed."""

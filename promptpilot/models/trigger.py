@@ -1,0 +1,67 @@
+"""Triggers, and every time one fired, was called or was due."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from tortoise import fields
+
+from promptpilot.models.columns import InstantField, JsonField, Row
+
+
+class Trigger(Row):
+    """A way to start a workflow. Secrets are sealed; the previous one works until its instant."""
+
+    id: str = fields.TextField(primary_key=True)
+    workspace_id: str = fields.TextField()
+    workflow_id: str = fields.TextField()
+    name: str = fields.TextField()
+    type: str = fields.TextField()
+    is_active: bool = fields.BooleanField()
+    config: dict[str, Any] = JsonField()
+    input: dict[str, Any] = JsonField()
+    secret_sealed: str | None = fields.TextField(null=True)
+    secret_preview: str | None = fields.TextField(null=True)
+    previous_secret_sealed: str | None = fields.TextField(null=True)
+    previous_secret_until: datetime | None = InstantField(null=True)
+    paused_reason: str | None = fields.TextField(null=True)
+    next_run_at: datetime | None = InstantField(null=True)
+    last_scheduled_for: datetime | None = InstantField(null=True)
+    consecutive_failures: int = fields.BigIntField(default=0)
+    revision: int = fields.BigIntField()
+    created_by: str | None = fields.TextField(null=True)
+    created_at: datetime = InstantField()
+    updated_at: datetime = InstantField()
+
+    class Meta:
+        table = "triggers"
+
+
+class Firing(Row):
+    """One time a trigger fired, was called or was due, whatever came of it.
+
+    Invariant: at most one row with outcome STARTED or QUEUED for each (trigger, dedupe key).
+    """
+
+    id: str = fields.TextField(primary_key=True)
+    workspace_id: str = fields.TextField()
+    trigger_id: str = fields.TextField()
+    trigger_type: str = fields.TextField()
+    outcome: str = fields.TextField()
+    scheduled_for: datetime | None = InstantField(null=True)
+    dedupe_key: str | None = fields.TextField(null=True)
+    body_sha256: str | None = fields.TextField(null=True)
+    scheme: str | None = fields.TextField(null=True)
+    is_verified: bool | None = fields.BooleanField(null=True)
+    failure_code: str | None = fields.TextField(null=True)
+    used_previous_secret: bool | None = fields.BooleanField(null=True)
+    error: dict[str, Any] | None = JsonField(null=True)
+    payload: Any = JsonField(null=True)
+    source_ip: str | None = fields.TextField(null=True)
+    actor_id: str | None = fields.TextField(null=True)
+    execution_id: str | None = fields.TextField(null=True)
+    created_at: datetime = InstantField()
+
+    class Meta:
+        table = "firings"
