@@ -30,7 +30,7 @@ class Workspace(Row):
     id: str = fields.TextField(primary_key=True)
     name: str = fields.TextField()
     owner_id: str = fields.TextField()
-    is_personal: bool = fields.BooleanField()
+    is_personal = fields.BooleanField()
     created_at: datetime = InstantField()
 
     class Meta:

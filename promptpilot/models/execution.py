@@ -65,7 +65,7 @@ class Execution(Row):
     completion_tokens: int = fields.BigIntField(default=0)
     #: Millionths of a US dollar.
     cost_micros: int = fields.BigIntField(default=0)
-    has_unknown_cost: bool = fields.BooleanField(default=False)
+    has_unknown_cost = fields.BooleanField(default=False)
     created_at: datetime = InstantField()
     started_at: datetime | None = InstantField(null=True)
     finished_at: datetime | None = InstantField(null=True)

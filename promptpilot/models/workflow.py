@@ -17,7 +17,7 @@ class Workflow(Row):
     workspace_id: str = fields.TextField()
     name: str = fields.TextField()
     description: str | None = fields.TextField(null=True)
-    is_active: bool = fields.BooleanField()
+    is_active = fields.BooleanField()
     tags: list[str] = JsonField()
     metadata: dict[str, Any] = JsonField()
     revision: int = fields.BigIntField()
@@ -44,7 +44,7 @@ class WorkflowStep(Row):
     run_if: str | None = fields.TextField(null=True)
     retry: dict[str, Any] = JsonField()
     timeout_seconds: int | None = fields.BigIntField(null=True)
-    continue_on_error: bool = fields.BooleanField()
+    continue_on_error = fields.BooleanField()
 
     class Meta:
         table = "workflow_steps"
@@ -60,7 +60,7 @@ class WorkflowVariable(Row):
     kind: str = fields.TextField()
     data_type: str = fields.TextField()
     description: str | None = fields.TextField(null=True)
-    is_required: bool = fields.BooleanField()
+    is_required = fields.BooleanField()
     default_value: Any = JsonField(null=True)
     validation: dict[str, Any] | None = JsonField(null=True)
 
