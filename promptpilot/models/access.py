@@ -6,13 +6,13 @@ from datetime import datetime
 
 from tortoise import fields
 
-from promptpilot.models.columns import InstantField, Row
+from promptpilot.models.columns import InstantField, KeyField, Row
 
 
 class User(Row):
     """A person with an account. `email_key` is the case-folded address and unique."""
 
-    id: str = fields.TextField(primary_key=True)
+    id: str = KeyField()
     email: str = fields.TextField()
     email_key: str = fields.TextField()
     name: str | None = fields.TextField(null=True)
@@ -27,7 +27,7 @@ class User(Row):
 class Workspace(Row):
     """What owns everything. Every user has exactly one personal workspace."""
 
-    id: str = fields.TextField(primary_key=True)
+    id: str = KeyField()
     name: str = fields.TextField()
     owner_id: str = fields.TextField()
     is_personal = fields.BooleanField()
@@ -40,7 +40,7 @@ class Workspace(Row):
 class AccessToken(Row):
     """A token for programs. Only the SHA-256 of its text is stored."""
 
-    id: str = fields.TextField(primary_key=True)
+    id: str = KeyField()
     workspace_id: str = fields.TextField()
     user_id: str = fields.TextField()
     label: str = fields.TextField()

@@ -12,7 +12,7 @@ from typing import Any
 
 from tortoise import fields
 
-from promptpilot.models.columns import InstantField, JsonField, Row
+from promptpilot.models.columns import InstantField, JsonField, KeyField, Row
 
 
 class Execution(Row):
@@ -22,7 +22,7 @@ class Execution(Row):
     a final execution has no lease and no current step; RUNNING has an owner and a lease end.
     """
 
-    id: str = fields.TextField(primary_key=True)
+    id: str = KeyField()
     workspace_id: str = fields.TextField()
     workflow_id: str = fields.TextField()
     workflow_version_id: str = fields.TextField()
@@ -77,7 +77,7 @@ class Execution(Row):
 class StepExecution(Row):
     """A step that ended or waits. One row for each (execution, path), final ones never change."""
 
-    execution_id: str = fields.TextField(primary_key=True)
+    execution_id: str = KeyField()
     path: str = fields.TextField()
     position: int = fields.BigIntField()
     step_id: str = fields.TextField()
@@ -107,7 +107,7 @@ class StepExecution(Row):
 class StepAttempt(Row):
     """An attempt that ended without ending its step: failed with another to come, or lost."""
 
-    execution_id: str = fields.TextField(primary_key=True)
+    execution_id: str = KeyField()
     path: str = fields.TextField()
     number: int = fields.BigIntField()
     fence: int = fields.BigIntField()
@@ -125,7 +125,7 @@ class StepAttempt(Row):
 class ExecutionEvent(Row):
     """One fact about an execution. `seq` counts from 1 without gaps; rows are only ever added."""
 
-    execution_id: str = fields.TextField(primary_key=True)
+    execution_id: str = KeyField()
     seq: int = fields.BigIntField()
     kind: str = fields.TextField()
     at: datetime = InstantField()
@@ -142,7 +142,7 @@ class ExecutionEvent(Row):
 class Decision(Row):
     """A person's choice at a DECISION step. One for each (execution, path)."""
 
-    execution_id: str = fields.TextField(primary_key=True)
+    execution_id: str = KeyField()
     path: str = fields.TextField()
     choice: str = fields.TextField()
     comment: str | None = fields.TextField(null=True)
@@ -156,7 +156,7 @@ class Decision(Row):
 class IdempotencyKey(Row):
     """A key that a caller gave. One for each (workspace, operation, key) within 24 hours."""
 
-    workspace_id: str = fields.TextField(primary_key=True)
+    workspace_id: str = KeyField()
     operation: str = fields.TextField()
     key: str = fields.TextField()
     request_sha256: str = fields.TextField()
@@ -170,7 +170,7 @@ class IdempotencyKey(Row):
 class DeadLetter(Row):
     """An execution that no person started and that failed for good. One for each execution."""
 
-    id: str = fields.TextField(primary_key=True)
+    id: str = KeyField()
     workspace_id: str = fields.TextField()
     workflow_id: str = fields.TextField()
     execution_id: str = fields.TextField()

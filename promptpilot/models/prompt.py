@@ -7,13 +7,13 @@ from typing import Any
 
 from tortoise import fields
 
-from promptpilot.models.columns import InstantField, JsonField, Row
+from promptpilot.models.columns import InstantField, JsonField, KeyField, Row
 
 
 class Prompt(Row):
     """A prompt template; its text is that of its current version."""
 
-    id: str = fields.TextField(primary_key=True)
+    id: str = KeyField()
     workspace_id: str = fields.TextField()
     name: str = fields.TextField()
     description: str | None = fields.TextField(null=True)
@@ -31,7 +31,7 @@ class Prompt(Row):
 class PromptVersion(Row):
     """An immutable state of a prompt. Rows are only ever added."""
 
-    id: str = fields.TextField(primary_key=True)
+    id: str = KeyField()
     prompt_id: str = fields.TextField()
     major: int = fields.BigIntField()
     minor: int = fields.BigIntField()
@@ -51,7 +51,7 @@ class PromptVersion(Row):
 class Credential(Row):
     """A key for a model provider, sealed; its text can never be read back by a caller."""
 
-    id: str = fields.TextField(primary_key=True)
+    id: str = KeyField()
     workspace_id: str = fields.TextField()
     provider: str = fields.TextField()
     label: str = fields.TextField()

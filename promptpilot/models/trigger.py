@@ -7,13 +7,13 @@ from typing import Any
 
 from tortoise import fields
 
-from promptpilot.models.columns import InstantField, JsonField, Row
+from promptpilot.models.columns import InstantField, JsonField, KeyField, Row
 
 
 class Trigger(Row):
     """A way to start a workflow. Secrets are sealed; the previous one works until its instant."""
 
-    id: str = fields.TextField(primary_key=True)
+    id: str = KeyField()
     workspace_id: str = fields.TextField()
     workflow_id: str = fields.TextField()
     name: str = fields.TextField()
@@ -44,7 +44,7 @@ class Firing(Row):
     Invariant: at most one row with outcome STARTED or QUEUED for each (trigger, dedupe key).
     """
 
-    id: str = fields.TextField(primary_key=True)
+    id: str = KeyField()
     workspace_id: str = fields.TextField()
     trigger_id: str = fields.TextField()
     trigger_type: str = fields.TextField()

@@ -7,13 +7,13 @@ from typing import Any
 
 from tortoise import fields
 
-from promptpilot.models.columns import InstantField, JsonField, Row
+from promptpilot.models.columns import InstantField, JsonField, KeyField, Row
 
 
 class Workflow(Row):
     """A list of steps that run with given inputs. `revision` grows by one with every change."""
 
-    id: str = fields.TextField(primary_key=True)
+    id: str = KeyField()
     workspace_id: str = fields.TextField()
     name: str = fields.TextField()
     description: str | None = fields.TextField(null=True)
@@ -33,7 +33,7 @@ class Workflow(Row):
 class WorkflowStep(Row):
     """A step as it is now; `position` counts from 0, name and position are unique in a workflow."""
 
-    id: str = fields.TextField(primary_key=True)
+    id: str = KeyField()
     workflow_id: str = fields.TextField()
     position: int = fields.BigIntField()
     name: str = fields.TextField()
@@ -53,7 +53,7 @@ class WorkflowStep(Row):
 class WorkflowVariable(Row):
     """A declared variable as it is now; its name is unique in the workflow."""
 
-    id: str = fields.TextField(primary_key=True)
+    id: str = KeyField()
     workflow_id: str = fields.TextField()
     position: int = fields.BigIntField()
     name: str = fields.TextField()
@@ -71,7 +71,7 @@ class WorkflowVariable(Row):
 class WorkflowVersion(Row):
     """A definition that never changes. Rows are only ever added; (workflow, number) is unique."""
 
-    id: str = fields.TextField(primary_key=True)
+    id: str = KeyField()
     workspace_id: str = fields.TextField()
     workflow_id: str = fields.TextField()
     number: int = fields.BigIntField()
