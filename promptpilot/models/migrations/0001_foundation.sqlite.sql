@@ -130,7 +130,7 @@ CREATE TABLE workflow_variables (
     name TEXT NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('INPUT', 'OUTPUT', 'INTERMEDIATE')),
     data_type TEXT NOT NULL
-        CHECK (data_type IN ('STRING', 'NUMBER', 'INTEGER', 'ARRAY', 'OBJECT')),
+        CHECK (data_type IN ('STRING', 'NUMBER', 'BOOLEAN', 'ARRAY', 'OBJECT')),
     description TEXT,
     is_required INTEGER NOT NULL,
     default_value TEXT,

@@ -1,0 +1,235 @@
+"""The Engine: everything that the edges (GraphQL, REST, the command line) may ask for.
+
+Rules: a verb stores what it promises before it returns; bells ring after its transaction has
+closed, and only here. Reads go to the tables, by (id, workspace_id) in one query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from promptpilot.clock import Clock
+from promptpilot.engine.access import Access, SignedIn
+from promptpilot.engine.control import Control
+from promptpilot.engine.drafts import TriggerChange, TriggerDraft, WorkflowChange, WorkflowDraft
+from promptpilot.engine.launch import Launched, Launcher
+from promptpilot.engine.ports import Feed, Waker
+from promptpilot.engine.principal import Principal
+from promptpilot.engine.start import StartRequest, start
+from promptpilot.engine.triggers.by_hand import RunRequest, run_by_hand
+from promptpilot.engine.triggers.inbound import Accepted, Call, Inbound
+from promptpilot.engine.triggers.manage import Triggers
+from promptpilot.engine.workflows import Workflows
+from promptpilot.errors import PermissionDenied
+from promptpilot.models import AccessToken, Trigger, Workflow
+from promptpilot.models.database import Database
+
+__all__ = ["Accepted", "Engine", "EngineSettings", "Launched", "SignedIn"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """What an operator can set and the engine obeys. Sizes are in bytes."""
+
+    registration_open: bool = True
+    public_url: str = "http://127.0.0.1:8000"
+    max_webhook_bytes: int = 1024 * 1024
+    max_input_bytes: int = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The classes whose verbs the Engine hands over to."""
+
+    access: Access
+    workflows: Workflows
+    triggers: Triggers
+    inbound: Inbound
+    launcher: Launcher
+    control: Control
+
+
+class Engine:
+    """The verbs, each for a Principal, and each with its own transaction."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        waker: Waker,
+        feed: Feed,
+        parts: Parts,
+        settings: EngineSettings,
+    ) -> None:
+        self.database = database
+        self.clock = clock
+        self.feed = feed
+        self.settings = settings
+        self.parts = parts
+        self._waker = waker
+
+    # Who calls
+
+    async def register(self, email: str, password: str, name: str | None = None) -> SignedIn:
+        """Make an account with a personal workspace, and sign in.
+
+        Raises PermissionDenied when registration is closed, InvalidInput for an e-mail, password
+        or name that cannot be, and NotUnique (`input.email`) when the e-mail is taken.
+        """
+        if not self.settings.registration_open:
+            raise PermissionDenied("Registration is closed; ask the operator for an account.")
+        return await self.parts.access.register(email, password, name)
+
+    async def login(self, email: str, password: str) -> SignedIn:
+        """Sign in. Raise BadCredentials, after the same work for known and unknown users."""
+        return await self.parts.access.login(email, password)
+
+    async def identify(self, bearer: str) -> Principal:
+        """Return who `bearer` (a session token or an access token) proves.
+
+        Raises Unauthenticated when it proves nobody, is revoked or has expired.
+        """
+        return await self.parts.access.identify(bearer)
+
+    async def create_access_token(
+        self, principal: Principal, label: str, expires_at: datetime | None = None
+    ) -> tuple[AccessToken, str]:
+        """Make a token for programs; return it and its text, which is not stored.
+
+        Raises InvalidInput for a label that cannot be and an instant that has passed.
+        """
+        return await self.parts.access.create_token(principal, label, expires_at)
+
+    async def revoke_access_token(self, principal: Principal, id: str) -> AccessToken:
+        """End a token at once; may be called twice. Raise NotFound."""
+        return await self.parts.access.revoke_token(principal, id)
+
+    # Workflows
+
+    async def create_workflow(self, principal: Principal, draft: WorkflowDraft) -> Workflow:
+        """Store a workflow with its first version. Raise InvalidInput or InvalidMany."""
+        return await self.parts.workflows.create(principal, draft)
+
+    async def update_workflow(self, principal: Principal, change: WorkflowChange) -> Workflow:
+        """Change a workflow; executions that run keep the version they started with.
+
+        Raises NotFound, Conflict (another revision than expected), InvalidInput or InvalidMany.
+        """
+        return await self.parts.workflows.update(principal, change)
+
+    async def duplicate_workflow(
+        self, principal: Principal, id: str, name: str | None = None
+    ) -> Workflow:
+        """Copy a workflow with steps and variables, without triggers. Raise NotFound."""
+        return await self.parts.workflows.duplicate(principal, id, name)
+
+    async def delete_workflow(
+        self, principal: Principal, id: str, *, cancel_running: bool = False
+    ) -> str:
+        """Delete a workflow with its triggers; return its id. Its executions stay readable.
+
+        Raises NotFound, and InvalidStatus when executions are unfinished and `cancel_running` is
+        False. Otherwise they are cancelled.
+        """
+        return await self.parts.workflows.delete(principal, id, cancel_running=cancel_running)
+
+    # Triggers
+
+    async def create_trigger(
+        self, principal: Principal, draft: TriggerDraft
+    ) -> tuple[Trigger, str | None]:
+        """Store a trigger; return it and, for a WEBHOOK, its secret, which is shown this once.
+
+        Raises NotFound for the workflow, InvalidInput or InvalidMany.
+        """
+        return await self.parts.triggers.create(principal, draft)
+
+    async def update_trigger(
+        self, principal: Principal, change: TriggerChange
+    ) -> tuple[Trigger, str | None]:
+        """Change a trigger; return it and its secret if it got a new one.
+
+        Raises NotFound, Conflict (another revision than expected), InvalidInput or InvalidMany.
+        """
+        return await self.parts.triggers.update(principal, change)
+
+    async def rotate_trigger_secret(
+        self, principal: Principal, id: str, grace_seconds: int = 86_400
+    ) -> tuple[Trigger, str]:
+        """Give a WEBHOOK trigger a new secret; the old one works for `grace_seconds` more.
+
+        Raises NotFound, and InvalidInput for a trigger without a secret or a wrong grace.
+        """
+        return await self.parts.triggers.rotate_secret(principal, id, grace_seconds)
+
+    async def delete_trigger(self, principal: Principal, id: str) -> str:
+        """Delete a trigger; return its id. Its firings and executions stay. Raise NotFound."""
+        return await self.parts.triggers.delete(principal, id)
+
+    # Executions
+
+    async def start_execution(
+        self,
+        principal: Principal,
+        workflow_id: str,
+        input: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        start_at: datetime | None = None,
+    ) -> Launched:
+        """Start a workflow, active or not; the execution is stored before this returns.
+
+        Raises NotFound, InvalidInput, InvalidMany, LimitExceeded, IdempotencyMismatch; then
+        nothing was stored.
+        """
+        request = StartRequest(workflow_id, input or {}, idempotency_key, start_at)
+        return self._rung(await start(self.parts.launcher, principal, request))
+
+    async def run_trigger(
+        self,
+        principal: Principal,
+        trigger_id: str,
+        input: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Launched:
+        """Fire a trigger by hand, active or not, whatever its type; records a firing.
+
+        Raises NotFound, InvalidInput, InvalidMany, LimitExceeded, IdempotencyMismatch; then no
+        execution was stored.
+        """
+        request = RunRequest(trigger_id, input or {}, idempotency_key)
+        return self._rung(await run_by_hand(self.parts.launcher, principal, request))
+
+    async def cancel_execution(
+        self, principal: Principal, id: str, reason: str | None = None
+    ) -> None:
+        """Stop an execution. Raise NotFound, and InvalidStatus when it is final."""
+        await self.parts.control.cancel(principal.workspace_id, id, reason)
+        self.feed.ring(id)
+
+    async def accept_call(
+        self, trigger_id: str, headers: Mapping[str, str], body: bytes, source_ip: str | None
+    ) -> Accepted:
+        """Take a webhook call: verify it, record the verdict, start the execution.
+
+        `headers` have lower-case names. A repeated delivery returns the first execution. Raises
+        - PayloadTooLarge
+        - NotFound: there is no such WEBHOOK trigger; nothing is recorded
+        - SignatureInvalid: the call does not prove who sent it
+        - InvalidInput, InvalidMany, LimitExceeded: the body or the input made from it
+        - InvalidStatus: the trigger or the workflow is switched off
+        - IdempotencyMismatch: another body came under the same message id
+        and all but the first two are recorded as a firing.
+        """
+        accepted = await self.parts.inbound.accept(Call(trigger_id, headers, body, source_ip))
+        if accepted.execution_id is not None and not accepted.is_duplicate:
+            self._waker.wake()
+        return accepted
+
+    def _rung(self, launched: Launched) -> Launched:
+        if launched.is_new:
+            self._waker.wake()
+        return launched

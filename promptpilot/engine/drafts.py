@@ -1,0 +1,107 @@
+"""What callers ask for when they make or change a workflow or a trigger.
+
+Rules: a draft says everything; a change says what is to become different. In a change UNSET
+leaves a field as it is and None clears it, which only some fields can bear (InvalidInput for the
+others). Nothing here is checked yet; the verbs do that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final, Literal
+
+from promptpilot.engine.definition import Step, Variable
+from promptpilot.engine.triggers.signatures import WebhookScheme
+
+
+class Unset(Enum):
+    """The type of UNSET."""
+
+    UNSET = "UNSET"
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+    def __bool__(self) -> Literal[False]:
+        return False
+
+
+#: Stands in a change for "leave as it is".
+UNSET: Final = Unset.UNSET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowDraft:
+    """A workflow to be made. Steps without an `id` are new, and in a draft all of them are."""
+
+    name: str
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    is_active: bool = True
+    steps: tuple[Step, ...] | None = None
+    variables: tuple[Variable, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowChange:
+    """A change of a workflow; `steps` and `variables` replace the whole list."""
+
+    id: str
+    expected_revision: int | None = None
+    name: str | None | Unset = UNSET
+    description: str | None | Unset = UNSET
+    tags: tuple[str, ...] | None | Unset = UNSET
+    metadata: Mapping[str, Any] | None | Unset = UNSET
+    is_active: bool | None | Unset = UNSET
+    steps: tuple[Step, ...] | None | Unset = UNSET
+    variables: tuple[Variable, ...] | None | Unset = UNSET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManualConfig:
+    """Settings of a MANUAL trigger."""
+
+    button_label: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookConfig:
+    """Settings of a WEBHOOK trigger.
+
+    `secret` is the sender's; None lets the server make one, or keep the one it has.
+    `input_mapping` is input name -> expression over `payload` and `headers`.
+    """
+
+    scheme: WebhookScheme = WebhookScheme.STANDARD
+    secret: str | None = field(default=None, repr=False)
+    tolerance_seconds: int = 300
+    input_mapping: Mapping[str, Any] = field(default_factory=dict)
+
+
+TriggerConfig = ManualConfig | WebhookConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerDraft:
+    """A trigger to be made."""
+
+    workflow_id: str
+    name: str
+    config: TriggerConfig
+    input: Mapping[str, Any] = field(default_factory=dict)
+    is_active: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerChange:
+    """A change of a trigger. A config of another type changes the type."""
+
+    id: str
+    expected_revision: int | None = None
+    name: str | None | Unset = UNSET
+    config: TriggerConfig | None | Unset = UNSET
+    input: Mapping[str, Any] | None | Unset = UNSET
+    is_active: bool | None | Unset = UNSET
