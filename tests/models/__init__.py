@@ -1,0 +1,1 @@
+"""What the tables and the connection to them promise."""

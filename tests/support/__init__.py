@@ -1,0 +1,1 @@
+"""What tests need from outside: real servers, databases and processes."""
