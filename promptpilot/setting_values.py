@@ -1,0 +1,194 @@
+"""The kinds of value a setting may have, and how each is read from the text of a variable.
+
+Rules: a reader raises ValueError with a sentence that says what the text must be; it never repeats
+a text that may be a secret.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr
+
+from promptpilot.errors import Misconfigured
+
+MIN_JWT_SECRET_BYTES = 32
+MASTER_KEY_BYTES = 32
+
+_DATABASE_SCHEMES = ("sqlite://", "postgres://", "postgresql://")
+_REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+_KEY_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_HOST = re.compile(r"[0-9A-Za-z_.:%-]{1,253}")
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
+
+
+class Mode(StrEnum):
+    """How a process is run: alone with everything it needs, or as a part of an installation."""
+
+    EMBEDDED = "embedded"
+    PRODUCTION = "production"
+
+
+class SqliteSynchronous(StrEnum):
+    """What a commit survives: FULL a power cut, NORMAL a crash of the process."""
+
+    FULL = "FULL"
+    NORMAL = "NORMAL"
+
+
+class GraphqlProfile(StrEnum):
+    """Which status codes GraphQL over HTTP answers with."""
+
+    EDITION_2026_09 = "2026-09"
+    AUDIT = "audit"
+
+
+class LogFormat(StrEnum):
+    """How a log line looks."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """The least important line that is written."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+
+
+class Registration(StrEnum):
+    """Whether strangers may make an account."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+def parse_keys(text: str) -> tuple[tuple[str, bytes], ...]:
+    """Read `k2:<base64>,k1:<base64>` into (key id, 32 bytes) pairs in their order.
+
+    Raises Misconfigured with every fault of the list; entries are named by their position.
+    """
+    faults: list[str] = []
+    keys: dict[str, bytes] = {}
+    for position, entry in enumerate(text.split(","), start=1):
+        key_id, _, encoded = entry.strip().partition(":")
+        faults += [f"Master key {position} {fault}" for fault in _key_faults(key_id, encoded, keys)]
+        keys[key_id] = _from_base64(encoded)
+    if faults:
+        raise Misconfigured(faults)
+    return tuple(keys.items())
+
+
+def _key_faults(key_id: str, encoded: str, keys: Mapping[str, bytes]) -> Iterator[str]:
+    if not _KEY_ID.fullmatch(key_id):
+        yield "needs an id of lower-case letters, digits, - and _ before a colon."
+    elif key_id in keys:
+        yield f"repeats the id {key_id}."
+    if len(_from_base64(encoded)) != MASTER_KEY_BYTES:
+        yield f"must be the base64 of {MASTER_KEY_BYTES} bytes (openssl rand -base64 32)."
+
+
+def _from_base64(encoded: str) -> bytes:
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _read_seconds(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if not _NUMBER.fullmatch(str(value)):
+        raise ValueError("it must be a number of seconds, such as 15 or 0.5")
+    return timedelta(seconds=float(str(value)))
+
+
+def _read_count(value: object) -> object:
+    if isinstance(value, str) and not (value.isascii() and value.isdigit()):
+        raise ValueError("it must be a whole number")
+    return value
+
+
+def _read_list(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _read_folder(path: Path) -> Path:
+    if str(path).startswith("~"):
+        raise ValueError("write the whole path instead of ~")
+    return path.absolute()
+
+
+def _check_host(host: str) -> str:
+    if not _HOST.fullmatch(host):
+        raise ValueError("it must be an address or a name, without a scheme and a port")
+    return host
+
+
+def _check_database(url: str) -> str:
+    if not url.startswith(_DATABASE_SCHEMES):
+        raise ValueError(f"it must begin with one of {', '.join(_DATABASE_SCHEMES)}")
+    return url
+
+
+def _check_redis(url: str) -> str:
+    if url and not url.startswith(_REDIS_SCHEMES):
+        raise ValueError(f"it must begin with one of {', '.join(_REDIS_SCHEMES)}")
+    return url
+
+
+def _check_jwt_secret(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if text and len(text.encode("utf-8", "surrogateescape")) < MIN_JWT_SECRET_BYTES:
+        message = f"it must have at least {MIN_JWT_SECRET_BYTES} bytes (openssl rand -base64 48)"
+        raise ValueError(message)
+    return secret
+
+
+def _check_master_keys(keys: SecretStr) -> SecretStr:
+    try:
+        if keys.get_secret_value():
+            parse_keys(keys.get_secret_value())
+    except Misconfigured as error:
+        raise ValueError(" ".join(error.faults)) from error
+    return keys
+
+
+def _check_origin(url: str) -> str:
+    parts = urlsplit(url)
+    has_more = parts.path or parts.query or parts.fragment or "@" in parts.netloc
+    if parts.scheme not in {"http", "https"} or not parts.hostname or has_more:
+        raise ValueError("it must be of the form https://host or http://host:port, without a path")
+    if parts.port == 0:
+        raise ValueError("its port must be 1 to 65535")
+    return url
+
+
+def _check_public_url(url: str) -> str:
+    return _check_origin(url.rstrip("/"))
+
+
+Count = Annotated[int, BeforeValidator(_read_count)]
+Folder = Annotated[Path, AfterValidator(_read_folder)]
+Host = Annotated[str, AfterValidator(_check_host)]
+Seconds = Annotated[timedelta, BeforeValidator(_read_seconds)]
+DatabaseUrl = Annotated[str, AfterValidator(_check_database)]
+RedisUrl = Annotated[str, AfterValidator(_check_redis)]
+PublicUrl = Annotated[str, AfterValidator(_check_public_url)]
+JwtSecret = Annotated[SecretStr, AfterValidator(_check_jwt_secret)]
+MasterKeys = Annotated[SecretStr, AfterValidator(_check_master_keys)]
+Origin = Annotated[str, AfterValidator(_check_origin)]
+Origins = Annotated[tuple[Origin, ...], BeforeValidator(_read_list)]
