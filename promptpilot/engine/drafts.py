@@ -51,13 +51,13 @@ class WorkflowChange:
 
     id: str
     expected_revision: int | None = None
-    name: str | None | Unset = UNSET
-    description: str | None | Unset = UNSET
-    tags: tuple[str, ...] | None | Unset = UNSET
-    metadata: Mapping[str, Any] | None | Unset = UNSET
-    is_active: bool | None | Unset = UNSET
-    steps: tuple[Step, ...] | None | Unset = UNSET
-    variables: tuple[Variable, ...] | None | Unset = UNSET
+    name: str | Unset | None = UNSET
+    description: str | Unset | None = UNSET
+    tags: tuple[str, ...] | Unset | None = UNSET
+    metadata: Mapping[str, Any] | Unset | None = UNSET
+    is_active: bool | Unset | None = UNSET
+    steps: tuple[Step, ...] | Unset | None = UNSET
+    variables: tuple[Variable, ...] | Unset | None = UNSET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ class TriggerChange:
 
     id: str
     expected_revision: int | None = None
-    name: str | None | Unset = UNSET
-    config: TriggerConfig | None | Unset = UNSET
-    input: Mapping[str, Any] | None | Unset = UNSET
-    is_active: bool | None | Unset = UNSET
+    name: str | Unset | None = UNSET
+    config: TriggerConfig | Unset | None = UNSET
+    input: Mapping[str, Any] | Unset | None = UNSET
+    is_active: bool | Unset | None = UNSET

@@ -1,0 +1,62 @@
+"""What tests of the engine can ask for: a clock, people who call, and the verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from promptpilot.engine.access import Access
+from promptpilot.engine.passwords import Passwords
+from promptpilot.engine.principal import Principal
+from promptpilot.engine.tokens import SessionTokens
+from promptpilot.engine.vault import Vault
+from promptpilot.models.database import Database
+from tests.support.clock import ManualClock
+from tests.support.people import make_principal
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """Give a clock that the test moves."""
+    return ManualClock()
+
+
+@pytest.fixture(scope="session")
+def passwords() -> Iterator[Passwords]:
+    """Give the real password hashing; its threads serve all tests."""
+    made = Passwords()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def sessions() -> SessionTokens:
+    """Give the maker of session tokens."""
+    return SessionTokens(b"0123456789abcdef0123456789abcdef", "promptpilot", "promptpilot")
+
+
+@pytest.fixture(scope="session")
+def vault() -> Vault:
+    """Give a vault with one key."""
+    return Vault([("k1", bytes(range(32)))])
+
+
+@pytest.fixture
+def access(
+    database: Database, clock: ManualClock, passwords: Passwords, sessions: SessionTokens
+) -> Access:
+    """Give the verbs of users and tokens."""
+    return Access(database, clock, passwords, sessions)
+
+
+@pytest.fixture
+async def principal(database: Database, clock: ManualClock) -> Principal:
+    """Give somebody who calls, with a personal workspace."""
+    return await make_principal("ada", clock)
+
+
+@pytest.fixture
+async def stranger(database: Database, clock: ManualClock) -> Principal:
+    """Give somebody else, with a workspace of their own."""
+    return await make_principal("eve", clock)
