@@ -115,17 +115,19 @@ class Database:
         """
         return (await self._connection.execute_query(self._spoken(sql), list(values)))[0]
 
-    async def retry(self, work: Callable[[], Awaitable[T]]) -> T:
+    async def retry(
+        self, work: Callable[[], Awaitable[T]], *, for_seconds: float = _RETRY_SECONDS
+    ) -> T:
         """Call the work, which opens its own transaction, until it is not cut off.
 
-        Repeats after lost connections, deadlocks and locked files, for at most about 15 seconds,
-        then raises Unavailable. A COMMIT whose answer was lost may have happened: the work must
-        bear being done twice (fences and unique keys see to that).
+        Repeats after lost connections, deadlocks and locked files, for about 15 seconds unless
+        told otherwise, then raises Unavailable. A COMMIT whose answer was lost may have happened:
+        the work must bear being done twice (fences and unique keys see to that).
         """
         if self.is_in_transaction:
             return await work()
         clock = asyncio.get_running_loop().time
-        give_up_at = clock() + _RETRY_SECONDS
+        give_up_at = clock() + for_seconds
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:

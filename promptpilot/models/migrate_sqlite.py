@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from promptpilot.clock import SystemClock, to_ms
-from promptpilot.errors import Misconfigured, Unavailable
+from promptpilot.errors import InvariantBroken, Misconfigured, Unavailable
 from promptpilot.models.migration import RECORDS_TABLE, Migration, outstanding
 
 _LOCK_SECONDS = 60.0
@@ -47,7 +47,7 @@ def apply_on_sqlite(path: Path, known: Sequence[Migration]) -> list[str]:
 
 def _apply(connection: sqlite3.Connection, migration: Migration) -> None:
     try:
-        connection.executescript("BEGIN IMMEDIATE;\n" + migration.sql)
+        _run(connection, migration)
         connection.execute(
             "INSERT INTO schema_migration VALUES (?, ?, ?, ?)",
             (migration.number, migration.name, migration.sha256, to_ms(SystemClock().now())),
@@ -57,6 +57,12 @@ def _apply(connection: sqlite3.Connection, migration: Migration) -> None:
     except BaseException:
         connection.rollback()
         raise
+
+
+def _run(connection: sqlite3.Connection, migration: Migration) -> None:
+    connection.executescript("BEGIN IMMEDIATE;\n" + migration.sql)
+    if not connection.in_transaction:
+        raise InvariantBroken(f"migration {migration.title} ends its transaction itself")
 
 
 def _check_foreign_keys(connection: sqlite3.Connection, migration: Migration) -> None:

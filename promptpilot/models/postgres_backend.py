@@ -11,6 +11,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -81,7 +82,8 @@ class PooledTransaction(TransactionWrapper):
             if self.transaction is not None:
                 await self.transaction.rollback()
         except _LOST:
-            self._connection.terminate()
+            with suppress(asyncpg.InterfaceError):  # it may have left the pool by itself
+                self._connection.terminate()
 
 
 class PooledContext(TransactionContext):
