@@ -55,7 +55,6 @@ class RedisProcess:
         self._data_dir = data_dir
         self._temporary: str | None = None
         self._socket = data_dir / "redis.sock"
-        self._server: Server | None = None
         self._process: Process | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._answering = asyncio.Condition()
@@ -74,14 +73,14 @@ class RedisProcess:
     async def start(self) -> None:
         """Start the server and return when it answers. Raise Misconfigured when it cannot."""
         make_data_dir(self._data_dir)
-        self._server = await find_server()
-        self._choose_socket()
+        server = await find_server()
         try:
-            await self._launch(self._server)
+            self._choose_socket()
+            await self._launch(server)
         except BaseException:
             await self.close()
             raise
-        self._supervisor = asyncio.create_task(self._supervise(self._server))
+        self._supervisor = asyncio.create_task(self._supervise(server))
 
     async def close(self) -> None:
         """Stop the server and remove its socket. May be called twice."""
@@ -110,6 +109,7 @@ class RedisProcess:
         await self.close()
 
     def _choose_socket(self) -> None:
+        self._socket = self._data_dir / "redis.sock"
         if len(os.fsencode(self._socket)) > _MAX_SOCKET_PATH_BYTES:
             self._temporary = tempfile.mkdtemp(prefix="promptpilot-")
             self._socket = Path(self._temporary) / "redis.sock"

@@ -27,6 +27,7 @@ _DATABASE_SCHEMES = ("sqlite://", "postgres://", "postgresql://")
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 _KEY_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _HOST = re.compile(r"[0-9A-Za-z_.:%-]{1,253}")
+_MAX_DIGITS = 12
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 
 
@@ -106,24 +107,20 @@ def _from_base64(encoded: str) -> bytes:
         return b""
 
 
-def _read_seconds(value: object) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    if not _NUMBER.fullmatch(str(value)):
+def _read_seconds(text: str) -> timedelta:
+    if not _NUMBER.fullmatch(text):
         raise ValueError("it must be a number of seconds, such as 15 or 0.5")
-    return timedelta(seconds=float(str(value)))
+    return timedelta(seconds=float(text))
 
 
-def _read_count(value: object) -> object:
-    if isinstance(value, str) and not (value.isascii() and value.isdigit()):
+def _read_count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
         raise ValueError("it must be a whole number")
-    return value
+    return int(text)
 
 
-def _read_list(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return tuple(part.strip() for part in value.split(",") if part.strip())
+def _read_list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _read_folder(path: Path) -> Path:

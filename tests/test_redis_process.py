@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import psutil
@@ -39,6 +40,12 @@ if [ "$1" = --version ]; then echo "Redis server v=99.0.0 sha=0"; exit; fi
 echo run >> {runs}
 case "$(wc -l < {runs})" in 2|3) exit 1;; esac
 exec {real} "$@"
+"""
+# Starts, says a word, and never listens.
+MUTE = """#!/bin/sh
+if [ "$1" = --version ]; then echo "Redis server v=99.0.0 sha=0"; exit; fi
+echo said nothing more
+exec /bin/sleep 60
 """
 
 
@@ -150,6 +157,32 @@ async def test_a_server_that_does_not_start_is_told_with_its_own_words(tmp_path:
 
     with pytest.raises(Misconfigured, match=r"(?s)does not start: .*redis\.sock|Address|socket"):
         await RedisProcess(tmp_path).start()
+
+
+async def test_a_server_that_never_answers_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "redis-server"
+    program.write_text(MUTE)
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(redis_process, "_START_SECONDS", 0.2)
+
+    with pytest.raises(Misconfigured, match="does not start: said nothing more"):
+        await RedisProcess(tmp_path / "data").start()
+
+
+async def test_a_machine_without_room_for_a_socket_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / ("long" * 25)
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+
+    with pytest.raises(Misconfigured, match="too long for a socket; set TMPDIR"):
+        await RedisProcess(folder).start()
+
+    assert os.listdir(folder) == []  # noqa: PTH208 -- a blocking call either way
 
 
 async def test_it_is_tried_again_until_it_starts(

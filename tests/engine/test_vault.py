@@ -53,7 +53,17 @@ def test_no_text_makes_it_raise_anything_else(sealed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "sealed", ["", "v1", "v1.k2", "v1.k2..", "v1.k2.A.B", "v1.k2.AAAA.é", "v2.k2.AAAA.AAAA"]
+    "sealed",
+    [
+        "",
+        "v1",
+        "v1.k2",
+        "v1.k2..",
+        "v1.k2.A.B",
+        "v1.k2.AAAA.AB",
+        "v1.k2.AAAA.é",
+        "v2.k2.AAAA.AAAA",
+    ],
 )
 def test_what_is_no_sealed_text_is_refused(sealed: str) -> None:
     with pytest.raises(VaultError):
