@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from promptpilot.errors import InvalidInput, LimitExceeded, Required
+from promptpilot.errors import Conflict, InvalidInput, LimitExceeded, Required
 from promptpilot.models.columns import check_json, dump_json
 
 Path = tuple[str, ...]
@@ -63,3 +63,21 @@ def check_key(key: str | None, path: Path) -> None:
     if key is not None and not _KEY.fullmatch(key):
         message = f"{path[-1]} must be 1 to 255 visible ASCII characters."
         raise InvalidInput(message, path)
+
+
+def check_given(value: object, path: Path) -> None:
+    """Raise Required for a value that may not be cleared."""
+    if value is None:
+        raise Required(f"{path[-1]} must not be null.", path)
+
+
+def check_revision(expected: int | None, current: int) -> None:
+    """Raise Conflict when the caller expected another revision than the row has."""
+    if expected is not None and expected != current:
+        raise conflict(current)
+
+
+def conflict(current: int) -> Conflict:
+    """Make the error for a row that somebody else changed."""
+    message = f"Somebody changed it in between; it has revision {current} now. Read it again."
+    return Conflict(message, current, ("input", "expectedRevision"))

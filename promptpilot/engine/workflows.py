@@ -1,0 +1,238 @@
+"""Makes, changes, copies and deletes workflows.
+
+Rules: a definition is checked before it is stored. Row, steps, variables and version are stored in
+one transaction. A version is added only when the definition changed, and never changes itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Protocol
+
+from promptpilot import ids
+from promptpilot.clock import Clock
+from promptpilot.engine import checks
+from promptpilot.engine.definition import Definition, PromptConfig, Step, digest, load
+from promptpilot.engine.drafts import UNSET, WorkflowChange, WorkflowDraft
+from promptpilot.engine.fields import MAX_NAME, check_line, check_revision, conflict
+from promptpilot.engine.gathering import gather, raise_all
+from promptpilot.engine.identities import check_ids, identified, renewed
+from promptpilot.engine.ownership import ID_PATH, find, not_found
+from promptpilot.engine.principal import Principal
+from promptpilot.engine.step_texts import storable
+from promptpilot.engine.workflow_fields import columns_of, field_checks, overwrite
+from promptpilot.engine.workflow_rows import replace_parts, version_row
+from promptpilot.errors import InvalidStatus, InvariantBroken
+from promptpilot.models import Prompt, Workflow, WorkflowVersion
+from promptpilot.models.database import Database
+
+#: How often a change without an expected revision is tried when others change the same workflow.
+_TRIES: Final = 5
+
+
+class Executions(Protocol):
+    """What deleting a workflow must know of its executions."""
+
+    async def cancel_all(self, workflow_id: str) -> int:
+        """Ask every unfinished execution of a workflow to stop; return how many."""
+        ...
+
+    async def unfinished_count(self, workflow_id: str) -> int:
+        """Count the executions that are not final."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Current:
+    """A workflow as it was read, with its newest version."""
+
+    row: Workflow
+    number: int
+    definition_hash: str
+    definition: Definition
+
+
+class Workflows:
+    """The verbs of workflows."""
+
+    def __init__(self, database: Database, clock: Clock, executions: Executions) -> None:
+        self._database = database
+        self._clock = clock
+        self._executions = executions
+
+    async def create(self, principal: Principal, draft: WorkflowDraft) -> Workflow:
+        """Store a workflow with its first version. Raise InvalidInput or InvalidMany."""
+        steps, variables = draft.steps or (), draft.variables or ()
+        gather(
+            *field_checks(draft),
+            *storable(steps, variables),
+            lambda: check_ids(steps, Definition()),
+        )
+        definition = identified(steps, variables, Definition())
+        await self._check(principal, definition)
+        row = self._new_row(principal, columns_of(draft))
+        return await self._store_new(row, definition)
+
+    async def update(self, principal: Principal, change: WorkflowChange) -> Workflow:
+        """Change a workflow; its revision grows by one if anything is different afterwards.
+
+        Raises NotFound, Conflict, InvalidInput or InvalidMany; then nothing was stored.
+        """
+        for _ in range(_TRIES):
+            current = await self._read(principal, change.id)
+            check_revision(change.expected_revision, current.row.revision)
+            changed = await self._try_update(principal, change, current)
+            if changed is not None:
+                return changed
+        raise conflict((await self._read(principal, change.id)).row.revision)
+
+    async def duplicate(self, principal: Principal, id: str, name: str | None) -> Workflow:
+        """Copy a workflow with steps and variables. Raise NotFound or InvalidInput."""
+        if name is not None:
+            check_line(name, ("input", "name"))
+        current = await self._read(principal, id)
+        columns = {
+            "name": name or f"{current.row.name[: MAX_NAME - 7]} (copy)",
+            "description": current.row.description,
+            "tags": current.row.tags,
+            "metadata": current.row.metadata,
+            "is_active": current.row.is_active,
+        }
+        return await self._store_new(self._new_row(principal, columns), renewed(current.definition))
+
+    async def delete(self, principal: Principal, id: str, *, cancel_running: bool) -> str:
+        """Delete a workflow with its triggers and return its id; its executions stay readable.
+
+        Raises NotFound, and InvalidStatus when executions are unfinished and not to be cancelled.
+        """
+        await find(Workflow, ids.Kind.WORKFLOW, principal, id)
+        if not cancel_running:
+            await self._database.retry(partial(self._delete_idle, principal, id))
+            return id
+        await self._executions.cancel_all(id)
+        await self._database.retry(Workflow.filter(**_mine(principal, id)).delete)
+        await self._executions.cancel_all(id)  # what was launched in between
+        return id
+
+    async def _read(self, principal: Principal, id: str) -> _Current:
+        row = await find(Workflow, ids.Kind.WORKFLOW, principal, id)
+        version = await WorkflowVersion.get_or_none(id=row.current_version_id)
+        if version is None:
+            raise InvariantBroken(f"The current version of workflow {id} does not exist.")
+        definition = load(version.definition)
+        return _Current(row, version.number, version.definition_hash, definition)
+
+    async def _try_update(
+        self, principal: Principal, change: WorkflowChange, current: _Current
+    ) -> Workflow | None:
+        """Return the changed row; None when somebody else changed it since it was read."""
+        before = current.definition
+        steps = before.steps if change.steps is UNSET else change.steps or ()
+        variables = before.variables if change.variables is UNSET else change.variables or ()
+        gather(*field_checks(change), *storable(steps, variables), lambda: check_ids(steps, before))
+        definition = identified(steps, variables, before)
+        columns = _different(columns_of(change), current.row)
+        if digest(definition) != current.definition_hash:
+            await self._check(principal, definition)
+        elif not columns:
+            return current.row
+        return await self._store_change(principal, current, definition, columns)
+
+    async def _check(self, principal: Principal, definition: Definition) -> None:
+        checks.require_valid(definition)
+        await _check_prompts(principal, definition.steps)
+
+    def _new_row(self, principal: Principal, columns: dict[str, Any]) -> Workflow:
+        now = self._clock.now()
+        return Workflow(
+            id=ids.new_id(ids.Kind.WORKFLOW),
+            workspace_id=principal.workspace_id,
+            revision=1,
+            created_by=principal.user_id,
+            created_at=now,
+            updated_at=now,
+            **columns,
+        )
+
+    async def _store_new(self, row: Workflow, definition: Definition) -> Workflow:
+        version = version_row(row, definition, number=1)
+        row.current_version_id = version.id
+
+        async def store() -> None:
+            async with self._database.transaction():
+                if await Workflow.exists(id=row.id):  # the first try was committed after all
+                    return
+                await row.save(force_create=True)
+                await version.save(force_create=True)
+                await replace_parts(row.id, definition)
+
+        await self._database.retry(store)
+        return row
+
+    async def _store_change(
+        self,
+        principal: Principal,
+        current: _Current,
+        definition: Definition,
+        columns: dict[str, Any],
+    ) -> Workflow | None:
+        """Store the next revision, unless somebody else did since `current` was read: None."""
+        row, revision = current.row, current.row.revision
+        row.update_from_dict({**columns, "revision": revision + 1, "updated_at": self._clock.now()})
+        version = None
+        if digest(definition) != current.definition_hash:
+            version = version_row(row, definition, current.number + 1)
+            version.created_by = principal.user_id
+            row.current_version_id = version.id
+
+        async def store() -> bool:
+            async with self._database.transaction():
+                if not await overwrite(row, revision):
+                    return False
+                if version is not None:
+                    await version.save(force_create=True)
+                    await replace_parts(row.id, definition)
+                return True
+
+        return row if await self._database.retry(store) else None
+
+    async def _delete_idle(self, principal: Principal, id: str) -> None:
+        async with self._database.transaction():
+            await Workflow.filter(**_mine(principal, id)).delete()
+            count = await self._executions.unfinished_count(id)
+            if count:
+                message = f"{count} executions are unfinished; cancel them or set cancelRunning."
+                raise InvalidStatus(message, "RUNNING", ID_PATH)
+
+
+async def _check_prompts(principal: Principal, steps: Sequence[Step]) -> None:
+    """Raise NotFound, or InvalidMany of it, for stored prompts that the caller does not own."""
+    used = {
+        position: step.config.prompt_id
+        for position, step in enumerate(steps)
+        if isinstance(step.config, PromptConfig) and step.config.prompt_id is not None
+    }
+    possible = [each for each in used.values() if ids.is_id(each, ids.Kind.PROMPT)]
+    mine = Prompt.filter(workspace_id=principal.workspace_id, id__in=possible)
+    found = {row.id for row in await mine} if possible else set()
+    raise_all(
+        [
+            not_found(ids.Kind.PROMPT, prompt_id, _prompt_path(position))
+            for position, prompt_id in used.items()
+            if prompt_id not in found
+        ]
+    )
+
+
+def _prompt_path(position: int) -> tuple[str, ...]:
+    return ("input", "steps", str(position), "config", "prompt", "promptId")
+
+
+def _different(columns: dict[str, Any], row: Workflow) -> dict[str, Any]:
+    return {name: value for name, value in columns.items() if getattr(row, name) != value}
+
+
+def _mine(principal: Principal, id: str) -> dict[str, str]:
+    return {"id": id, "workspace_id": principal.workspace_id}

@@ -1,0 +1,444 @@
+"""Proves that what is stored of a workflow is whole, checked, versioned and the owner's alone."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from promptpilot import ids
+from promptpilot.engine.definition import DataType, digest, load
+from promptpilot.engine.drafts import WorkflowChange, WorkflowDraft
+from promptpilot.engine.principal import Principal
+from promptpilot.engine.workflows import Workflows
+from promptpilot.errors import (
+    CallerError,
+    Conflict,
+    InvalidInput,
+    InvalidMany,
+    InvalidStatus,
+    NotFound,
+    Required,
+)
+from promptpilot.models import (
+    Prompt,
+    Trigger,
+    Workflow,
+    WorkflowStep,
+    WorkflowVariable,
+    WorkflowVersion,
+)
+from promptpilot.models.database import Database
+from tests.support.clock import ManualClock
+from tests.support.drafts import condition, draft, prompt, transform, variable
+
+
+CONTENT = ("input", "steps", "0", "config", "prompt", "content")
+
+
+class Executions:
+    """Stands for the executions of a workflow: so many are unfinished until cancelled."""
+
+    def __init__(self) -> None:
+        self.unfinished = 0
+
+    async def cancel_all(self, workflow_id: str) -> int:
+        """Finish all."""
+        count, self.unfinished = self.unfinished, 0
+        return count
+
+    async def unfinished_count(self, workflow_id: str) -> int:
+        """Tell how many are left."""
+        return self.unfinished
+
+
+@pytest.fixture
+def executions() -> Executions:
+    """Give the executions that deleting asks about."""
+    return Executions()
+
+
+@pytest.fixture
+def workflows(database: Database, clock: ManualClock, executions: Executions) -> Workflows:
+    """Give the verbs of workflows."""
+    return Workflows(database, clock, executions)
+
+
+async def step_names(workflow: Workflow) -> dict[str, str]:
+    """Return id -> name of the stored steps, in order."""
+    rows = await WorkflowStep.filter(workflow_id=workflow.id).order_by("position")
+    return {row.id: row.name for row in rows}
+
+
+async def version_of(workflow: Workflow) -> WorkflowVersion:
+    return await WorkflowVersion.get(id=workflow.current_version_id)
+
+
+async def stored(workflow: Workflow) -> Workflow:
+    return await Workflow.get(id=workflow.id)
+
+
+async def test_a_new_workflow_has_rows_and_a_first_version_that_agree(
+    workflows: Workflows, principal: Principal
+) -> None:
+    made = await workflows.create(
+        principal,
+        draft(condition("is_bug", else_step="END"), prompt("ask"), variables=(variable("title"),)),
+    )
+
+    version = await version_of(made)
+    definition = load(version.definition)
+    assert (made.revision, version.number, version.definition_hash) == (1, 1, digest(definition))
+    assert await step_names(made) == {step.id: step.name for step in definition.steps}
+    assert await WorkflowVariable.filter(id=definition.variables[0].id).count() == 1
+
+
+async def test_a_workflow_may_be_made_without_a_definition(
+    workflows: Workflows, principal: Principal
+) -> None:
+    made = await workflows.create(principal, WorkflowDraft(name="Empty"))
+
+    assert load((await version_of(made)).definition).steps == ()
+
+
+@pytest.mark.parametrize("data_type", list(DataType))
+async def test_a_variable_may_have_any_type(
+    workflows: Workflows, principal: Principal, data_type: DataType
+) -> None:
+    made = await workflows.create(principal, draft(variables=(variable("value", data_type),)))
+
+    assert (await WorkflowVariable.get(workflow_id=made.id)).data_type == data_type
+
+
+async def test_tags_are_sorted_and_unique(workflows: Workflows, principal: Principal) -> None:
+    made = await workflows.create(principal, draft(tags=("b", " a", "b")))
+
+    assert (await stored(made)).tags == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("others", "path"),
+    [
+        ({"name": ""}, ("input", "name")),
+        ({"name": "x" * 201}, ("input", "name")),
+        ({"name": "nul\x00"}, ("input", "name")),
+        ({"description": "x" * 10_001}, ("input", "description")),
+        ({"description": "half \ud800"}, ("input", "description")),
+        ({"tags": tuple(f"tag{n}" for n in range(21))}, ("input", "tags")),
+        ({"tags": ("ok", "x" * 51)}, ("input", "tags", "1")),
+        ({"metadata": {"deep": float("nan")}}, ("input", "metadata", "deep")),
+        ({"metadata": {"big": "x" * 70_000}}, ("input", "metadata")),
+        ({"metadata": [1]}, ("input", "metadata")),
+        ({"steps": (prompt("a", "nul\x00"),)}, CONTENT),
+        ({"steps": (prompt("a", "{{ nope }}"),)}, CONTENT),
+        ({"variables": (variable("a"), variable("a"))}, ("input", "variables", "1", "name")),
+    ],
+)  # fmt: skip
+async def test_what_cannot_be_a_workflow_is_refused_by_its_path(
+    workflows: Workflows, principal: Principal, others: dict[str, Any], path: tuple[str, ...]
+) -> None:
+    with pytest.raises(CallerError) as refused:
+        await workflows.create(principal, draft(**others))
+
+    assert path in {fault.path for fault in faults(refused.value)}
+    assert not await Workflow.exists()
+
+
+def faults(error: CallerError) -> tuple[CallerError, ...]:
+    return error.errors if isinstance(error, InvalidMany) else (error,)
+
+
+async def test_all_faults_are_told_at_once(workflows: Workflows, principal: Principal) -> None:
+    with pytest.raises(InvalidMany) as refused:
+        await workflows.create(principal, draft(name="", tags=("",)))
+
+    assert [fault.path for fault in refused.value.errors] == [
+        ("input", "name"),
+        ("input", "tags", "0"),
+    ]
+
+
+async def test_a_stored_prompt_must_be_the_callers(
+    workflows: Workflows, principal: Principal, stranger: Principal, clock: ManualClock
+) -> None:
+    mine, other = [await make_prompt(who, clock) for who in (principal, stranger)]
+    await workflows.create(principal, draft(prompt("a", prompt_id=mine)))
+
+    with pytest.raises(InvalidMany) as refused:
+        await workflows.create(
+            principal, draft(prompt("a", prompt_id=other), prompt("b", prompt_id="\x00"))
+        )
+
+    assert [fault.path[2] for fault in refused.value.errors] == ["0", "1"]
+    assert refused.value.errors[0].path[3:] == ("config", "prompt", "promptId")
+
+
+async def make_prompt(owner: Principal, clock: ManualClock) -> str:
+    row = await Prompt.create(
+        id=ids.new_id(ids.Kind.PROMPT),
+        workspace_id=owner.workspace_id,
+        name="Greeting",
+        metadata={},
+        revision=1,
+        created_at=clock.now(),
+        updated_at=clock.now(),
+    )
+    return row.id
+
+
+async def test_a_change_of_the_definition_adds_a_version_and_keeps_the_old_one(
+    workflows: Workflows, principal: Principal
+) -> None:
+    made = await workflows.create(principal, draft(transform("a")))
+
+    changed = await workflows.update(
+        principal, WorkflowChange(id=made.id, steps=(transform("a"), transform("b")))
+    )
+
+    old, new = await version_of(made), await version_of(changed)
+    assert (changed.revision, old.number, new.number) == (2, 1, 2)
+    assert (len(old.definition["steps"]), len(new.definition["steps"])) == (1, 2)
+
+
+async def test_a_change_of_the_name_adds_no_version(
+    workflows: Workflows, principal: Principal, clock: ManualClock
+) -> None:
+    made = await workflows.create(principal, draft(transform("a")))
+    clock.move(seconds=1)
+
+    changed = await workflows.update(principal, WorkflowChange(id=made.id, name="Other"))
+
+    assert changed.current_version_id == made.current_version_id
+    assert (changed.name, changed.revision, changed.updated_at) == ("Other", 2, clock.now())
+
+
+async def test_what_is_not_given_stays_and_what_is_null_is_cleared(
+    workflows: Workflows, principal: Principal
+) -> None:
+    made = await workflows.create(
+        principal, draft(transform("a"), description="text", tags=("t",), metadata={"a": 1})
+    )
+
+    await workflows.update(principal, WorkflowChange(id=made.id, description=None, tags=None))
+
+    row = await stored(made)
+    assert (row.description, row.tags, row.metadata) == (None, [], {"a": 1})
+    assert len(await step_names(made)) == 1
+
+
+@pytest.mark.parametrize("cleared", [{"name": None}, {"is_active": None}])
+async def test_some_fields_cannot_be_cleared(
+    workflows: Workflows, principal: Principal, cleared: dict[str, Any]
+) -> None:
+    made = await workflows.create(principal, draft())
+
+    with pytest.raises(Required):
+        await workflows.update(principal, WorkflowChange(id=made.id, **cleared))
+
+
+async def test_a_change_that_changes_nothing_leaves_the_revision(
+    workflows: Workflows, principal: Principal
+) -> None:
+    made = await workflows.create(principal, draft(transform("a"), variables=(variable("v"),)))
+
+    same = await workflows.update(
+        principal,
+        WorkflowChange(
+            id=made.id, name="Triage", steps=(transform("a"),), variables=(variable("v"),)
+        ),
+    )
+
+    assert (same.revision, same.current_version_id) == (1, made.current_version_id)
+
+
+async def test_steps_keep_their_ids_by_id_or_else_by_name(
+    workflows: Workflows, principal: Principal
+) -> None:
+    made = await workflows.create(principal, draft(transform("a"), transform("b"), transform("c")))
+    a, b, c = await step_names(made)
+
+    await workflows.update(
+        principal,
+        WorkflowChange(id=made.id, steps=(transform("c"), transform("z", id=a), transform("a"))),
+    )
+
+    now = await step_names(made)
+    assert list(now.values()) == ["c", "z", "a"]
+    assert list(now)[:2] == [c, a]
+    assert list(now)[2] not in {a, b, c}
+
+
+async def test_ids_of_other_steps_are_refused(workflows: Workflows, principal: Principal) -> None:
+    other = await workflows.create(principal, draft(transform("a")))
+    made = await workflows.create(principal, draft(transform("a")))
+    (foreign,), (own,) = await step_names(other), await step_names(made)
+    asked = [foreign, own, own, ids.new_id(ids.Kind.STEP), "\x00"]
+    steps = tuple(transform(f"s{n}", id=each) for n, each in enumerate(asked))
+
+    with pytest.raises(InvalidMany) as refused:
+        await workflows.update(principal, WorkflowChange(id=made.id, steps=steps))
+
+    assert [fault.path for fault in refused.value.errors] == [
+        ("input", "steps", str(n), "id") for n in range(5)
+    ]
+
+
+async def test_a_new_workflow_takes_no_step_ids(workflows: Workflows, principal: Principal) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        await workflows.create(principal, draft(transform("a", id=ids.new_id(ids.Kind.STEP))))
+
+    assert refused.value.path == ("input", "steps", "0", "id")
+
+
+async def test_a_faulty_change_stores_nothing(workflows: Workflows, principal: Principal) -> None:
+    made = await workflows.create(principal, draft(transform("a")))
+
+    with pytest.raises(InvalidMany):
+        await workflows.update(
+            principal, WorkflowChange(id=made.id, name="New", steps=(prompt("p", "{{ nope }}"),))
+        )
+
+    assert ((await stored(made)).name, (await stored(made)).revision) == ("Triage", 1)
+    assert list((await step_names(made)).values()) == ["a"]
+
+
+async def test_another_revision_than_expected_is_a_conflict(
+    workflows: Workflows, principal: Principal
+) -> None:
+    made = await workflows.create(principal, draft())
+    await workflows.update(principal, WorkflowChange(id=made.id, name="First"))
+
+    with pytest.raises(Conflict) as refused:
+        await workflows.update(
+            principal, WorkflowChange(id=made.id, expected_revision=1, name="Second")
+        )
+
+    assert refused.value.current_revision == 2
+
+
+async def test_two_changes_with_the_same_expectation_never_both_win(
+    workflows: Workflows, principal: Principal
+) -> None:
+    made = await workflows.create(principal, draft())
+    changes = [
+        WorkflowChange(id=made.id, expected_revision=1, steps=(transform(f"s{n}"),))
+        for n in range(4)
+    ]
+
+    answers = await asyncio.gather(
+        *(workflows.update(principal, change) for change in changes), return_exceptions=True
+    )
+
+    assert sorted(type(answer).__name__ for answer in answers) == ["Conflict"] * 3 + ["Workflow"]
+    assert (await stored(made)).revision == 2
+
+
+async def test_changes_without_an_expectation_all_take_place(
+    workflows: Workflows, principal: Principal
+) -> None:
+    made = await workflows.create(principal, draft())
+    changes: list[dict[str, Any]] = [{"name": "New"}, {"description": "text"}, {"tags": ("t",)}]
+
+    await asyncio.gather(
+        *(workflows.update(principal, WorkflowChange(id=made.id, **each)) for each in changes)
+    )
+
+    row = await stored(made)
+    assert (row.name, row.description, row.tags, row.revision) == ("New", "text", ["t"], 4)
+
+
+async def test_a_copy_has_the_same_steps_under_other_ids(
+    workflows: Workflows, principal: Principal
+) -> None:
+    made = await workflows.create(principal, draft(transform("a"), tags=("t",)))
+
+    copy = await workflows.duplicate(principal, made.id, None)
+
+    assert (copy.name, copy.revision, copy.tags) == ("Triage (copy)", 1, ["t"])
+    theirs, ours = await step_names(copy), await step_names(made)
+    assert list(theirs.values()) == list(ours.values())
+    assert not theirs.keys() & ours.keys()
+
+
+async def test_the_name_of_a_copy_is_never_too_long(
+    workflows: Workflows, principal: Principal
+) -> None:
+    made = await workflows.create(principal, draft(name="x" * 200))
+
+    copy = await workflows.duplicate(principal, made.id, None)
+
+    assert len(copy.name) == 200
+
+
+async def test_a_deleted_workflow_takes_its_triggers_and_leaves_its_versions(
+    workflows: Workflows, principal: Principal, clock: ManualClock
+) -> None:
+    made = await workflows.create(principal, draft(transform("a")))
+    await make_trigger(made, clock)
+
+    await workflows.delete(principal, made.id, cancel_running=False)
+
+    assert not await Workflow.exists()
+    assert not await Trigger.exists()
+    assert not await WorkflowStep.exists()
+    assert (await version_of(made)).number == 1
+
+
+async def make_trigger(workflow: Workflow, clock: ManualClock) -> None:
+    await Trigger.create(
+        id=ids.new_id(ids.Kind.TRIGGER),
+        workspace_id=workflow.workspace_id,
+        workflow_id=workflow.id,
+        name="By hand",
+        type="MANUAL",
+        is_active=True,
+        config={},
+        input={},
+        revision=1,
+        created_at=clock.now(),
+        updated_at=clock.now(),
+    )
+
+
+async def test_a_workflow_with_unfinished_executions_is_not_deleted(
+    workflows: Workflows, principal: Principal, executions: Executions
+) -> None:
+    made = await workflows.create(principal, draft(transform("a")))
+    executions.unfinished = 2
+
+    with pytest.raises(InvalidStatus):
+        await workflows.delete(principal, made.id, cancel_running=False)
+
+    assert await Workflow.exists(id=made.id)
+    assert await WorkflowStep.exists()
+
+
+async def test_deleting_cancels_when_asked_to(
+    workflows: Workflows, principal: Principal, executions: Executions
+) -> None:
+    made = await workflows.create(principal, draft(transform("a")))
+    executions.unfinished = 2
+
+    assert await workflows.delete(principal, made.id, cancel_running=True) == made.id
+
+    assert executions.unfinished == 0
+    assert not await Workflow.exists()
+
+
+@pytest.mark.parametrize("id", ["", "\x00", "wf_x", ids.new_id(ids.Kind.WORKFLOW), None])
+async def test_what_is_not_the_callers_is_not_found(
+    workflows: Workflows, principal: Principal, stranger: Principal, id: str | None
+) -> None:
+    made = await workflows.create(principal, draft())
+    asked = id if id is not None else made.id
+
+    for verb in (
+        workflows.update(stranger, WorkflowChange(id=asked, name="Mine")),
+        workflows.duplicate(stranger, asked, None),
+        workflows.delete(stranger, asked, cancel_running=True),
+    ):
+        with pytest.raises(NotFound, match="There is no workflow with this id") as refused:
+            await verb
+        assert (refused.value.id, refused.value.path) == (asked, ("input", "id"))
+    assert (await stored(made)).revision == 1
