@@ -147,7 +147,9 @@ def _is_in(run: Run, wanted: Any, whole: Any) -> bool:
     if kind == "list":
         return is_among(run, wanted, whole)
     if kind == "map":
-        return isinstance(wanted, str) and wanted in whole
+        if kind_of(wanted) != "string":
+            raise Unfit(f"in asks a map for a string, not {described(wanted)}")
+        return wanted in whole
     advice = "; use contains()" if kind == "string" else ""
     raise Unfit(f"in looks into a list or a map, not {described(whole)}{advice}")
 

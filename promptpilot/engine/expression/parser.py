@@ -40,6 +40,7 @@ _ACCESS_SIGNS: Final = frozenset({".", ".?", "?.", "["})
 _OPTIONAL_SIGNS: Final = frozenset({".?", "?."})
 _CONSTANTS: Final = {"true": True, "false": False, "null": None}
 _JSONPATH_ROOT: Final = "$"
+_JSONPATH_SIGNS: Final = ("*", ":", "?")
 _PAYLOAD: Final = "payload"
 
 
@@ -157,9 +158,10 @@ class _Parser:
         return Access(node, tuple(parts), self._span(start, node, *keys, end=parts[-1].end))
 
     def _index(self, start: int, *, is_optional: bool) -> Part:
-        if self._sees("*") or self._sees(":"):
+        if any(map(self._sees, _JSONPATH_SIGNS)):
             raise ExpressionSyntaxError(
-                "slices and wildcards are not supported; use .map(item, ...) or .filter(item, ...)",
+                "slices, wildcards and filters in brackets are not supported; "
+                "use .map(item, ...) or .filter(item, ...)",
                 self._ahead.start,
             )
         key = self.expression(_TERNARY)
