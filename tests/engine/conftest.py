@@ -10,9 +10,13 @@ from promptpilot.engine.access import Access
 from promptpilot.engine.passwords import Passwords
 from promptpilot.engine.principal import Principal
 from promptpilot.engine.tokens import SessionTokens
+from promptpilot.engine.triggers.manage import Triggers
 from promptpilot.engine.vault import Vault
+from promptpilot.engine.versions import Versions
+from promptpilot.engine.workflows import Workflows
 from promptpilot.models.database import Database
 from tests.support.clock import ManualClock
+from tests.support.executions import CountedExecutions
 from tests.support.people import make_principal
 
 
@@ -60,3 +64,21 @@ async def principal(database: Database, clock: ManualClock) -> Principal:
 async def stranger(database: Database, clock: ManualClock) -> Principal:
     """Give somebody else, with a workspace of their own."""
     return await make_principal("eve", clock)
+
+
+@pytest.fixture
+def executions() -> CountedExecutions:
+    """Give the executions that deleting a workflow asks about."""
+    return CountedExecutions()
+
+
+@pytest.fixture
+def workflows(database: Database, clock: ManualClock, executions: CountedExecutions) -> Workflows:
+    """Give the verbs of workflows."""
+    return Workflows(database, clock, executions)
+
+
+@pytest.fixture
+def triggers(database: Database, clock: ManualClock, vault: Vault) -> Triggers:
+    """Give the verbs of triggers."""
+    return Triggers(database, clock, vault, Versions())

@@ -29,40 +29,11 @@ from promptpilot.models import (
     WorkflowVariable,
     WorkflowVersion,
 )
-from promptpilot.models.database import Database
 from tests.support.clock import ManualClock
 from tests.support.drafts import condition, draft, prompt, transform, variable
-
+from tests.support.executions import CountedExecutions
 
 CONTENT = ("input", "steps", "0", "config", "prompt", "content")
-
-
-class Executions:
-    """Stands for the executions of a workflow: so many are unfinished until cancelled."""
-
-    def __init__(self) -> None:
-        self.unfinished = 0
-
-    async def cancel_all(self, workflow_id: str) -> int:
-        """Finish all."""
-        count, self.unfinished = self.unfinished, 0
-        return count
-
-    async def unfinished_count(self, workflow_id: str) -> int:
-        """Tell how many are left."""
-        return self.unfinished
-
-
-@pytest.fixture
-def executions() -> Executions:
-    """Give the executions that deleting asks about."""
-    return Executions()
-
-
-@pytest.fixture
-def workflows(database: Database, clock: ManualClock, executions: Executions) -> Workflows:
-    """Give the verbs of workflows."""
-    return Workflows(database, clock, executions)
 
 
 async def step_names(workflow: Workflow) -> dict[str, str]:
@@ -402,7 +373,7 @@ async def make_trigger(workflow: Workflow, clock: ManualClock) -> None:
 
 
 async def test_a_workflow_with_unfinished_executions_is_not_deleted(
-    workflows: Workflows, principal: Principal, executions: Executions
+    workflows: Workflows, principal: Principal, executions: CountedExecutions
 ) -> None:
     made = await workflows.create(principal, draft(transform("a")))
     executions.unfinished = 2
@@ -415,7 +386,7 @@ async def test_a_workflow_with_unfinished_executions_is_not_deleted(
 
 
 async def test_deleting_cancels_when_asked_to(
-    workflows: Workflows, principal: Principal, executions: Executions
+    workflows: Workflows, principal: Principal, executions: CountedExecutions
 ) -> None:
     made = await workflows.create(principal, draft(transform("a")))
     executions.unfinished = 2

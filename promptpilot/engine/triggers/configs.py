@@ -1,0 +1,108 @@
+"""What the settings of each type of trigger may be, and how they are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
+
+from promptpilot.engine.definition import Definition, VariableKind
+from promptpilot.engine.drafts import ManualConfig, TriggerConfig, WebhookConfig
+from promptpilot.engine.fields import check_document, check_line
+from promptpilot.engine.gathering import gather, raise_all
+from promptpilot.engine.inputs import value_faults
+from promptpilot.engine.triggers import signatures
+from promptpilot.engine.triggers.kinds import TriggerType
+from promptpilot.engine.triggers.mapping import check_mapping
+from promptpilot.errors import CallerError, InvalidInput
+
+Path = tuple[str, ...]
+
+MAX_TOLERANCE_SECONDS: Final = 3600
+_MAX_LABEL: Final = 100
+_WEBHOOK: Final = ("input", "config", "webhook")
+
+
+def type_of(config: TriggerConfig) -> TriggerType:
+    """Return the type of trigger that a config belongs to."""
+    return TriggerType.WEBHOOK if isinstance(config, WebhookConfig) else TriggerType.MANUAL
+
+
+def unsupported(type: TriggerType) -> InvalidInput:
+    """Make the error for a type of trigger that cannot be saved yet."""
+    message = f"Triggers of type {type} are not supported yet; use MANUAL or WEBHOOK."
+    return InvalidInput(message, ("input", "config", type.lower()))
+
+
+def check_config(config: TriggerConfig, definition: Definition) -> None:
+    """Raise InvalidInput or InvalidMany for settings that a trigger cannot have."""
+    match config:
+        case ManualConfig():
+            if config.button_label is not None:
+                path = ("input", "config", "manual", "buttonLabel")
+                check_line(config.button_label, path, _MAX_LABEL)
+        case WebhookConfig():
+            gather(
+                partial(_check_scheme, config),
+                partial(_check_tolerance, config.tolerance_seconds),
+                partial(
+                    check_mapping,
+                    config.input_mapping,
+                    input_names(definition),
+                    (*_WEBHOOK, "inputMapping"),
+                ),
+            )
+
+
+def stored_config(config: TriggerConfig) -> dict[str, Any]:
+    """Return the JSON document of a trigger's settings; secrets are not in it."""
+    match config:
+        case ManualConfig():
+            return {"button_label": config.button_label}
+        case WebhookConfig():
+            return {
+                "scheme": config.scheme.value,
+                "tolerance_seconds": config.tolerance_seconds,
+                "input_mapping": dict(config.input_mapping),
+            }
+
+
+def check_default_input(values: Mapping[str, Any], definition: Definition, path: Path) -> None:
+    """Raise InvalidInput or InvalidMany for values that the workflow's inputs cannot have.
+
+    Inputs may be missing: the caller or the payload gives them.
+    """
+    check_document(values, path)
+    declared = {each.name: each for each in definition.variables_of(VariableKind.INPUT)}
+    faults: list[CallerError] = []
+    for name, value in values.items():
+        if name not in declared:
+            known = ", ".join(declared) or "none"
+            message = f"The workflow has no input {name!r}; its inputs are: {known}."
+            faults.append(InvalidInput(message, (*path, name)))
+        elif value is not None:
+            faults += value_faults(declared[name], value, (*path, name))
+    raise_all(faults)
+
+
+def input_names(definition: Definition) -> tuple[str, ...]:
+    """Return the names of a workflow's inputs, in order."""
+    return tuple(each.name for each in definition.variables_of(VariableKind.INPUT))
+
+
+def _check_scheme(config: WebhookConfig) -> None:
+    if not signatures.is_supported(config.scheme):
+        known = ", ".join(signatures.SCHEMES)
+        message = f"The scheme {config.scheme} is not supported yet; use one of {known}."
+        raise InvalidInput(message, (*_WEBHOOK, "scheme"))
+    if config.secret is not None:
+        try:
+            signatures.check_secret(config.scheme, config.secret)
+        except InvalidInput as fault:
+            raise InvalidInput(fault.message, (*_WEBHOOK, "secret")) from None
+
+
+def _check_tolerance(seconds: int) -> None:
+    if not 1 <= seconds <= MAX_TOLERANCE_SECONDS:
+        message = f"toleranceSeconds is {seconds}; it must be 1 to {MAX_TOLERANCE_SECONDS}."
+        raise InvalidInput(message, (*_WEBHOOK, "toleranceSeconds"))

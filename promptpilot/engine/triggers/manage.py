@@ -1,0 +1,229 @@
+"""Makes, changes and deletes triggers, and gives them new secrets.
+
+Rules: a secret is told once, to whoever made the server make it, and stored sealed. A change is
+stored only if nobody else changed the trigger since it was read.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import Final
+
+from tortoise.exceptions import IntegrityError
+
+from promptpilot import ids
+from promptpilot.clock import Clock
+from promptpilot.engine.definition import Definition
+from promptpilot.engine.drafts import (
+    UNSET,
+    ManualConfig,
+    TriggerChange,
+    TriggerConfig,
+    TriggerDraft,
+    Unset,
+    WebhookConfig,
+)
+from promptpilot.engine.fields import check_given, check_line, check_revision, conflict
+from promptpilot.engine.gathering import gather
+from promptpilot.engine.ownership import find, not_found
+from promptpilot.engine.principal import Principal
+from promptpilot.engine.triggers.configs import (
+    check_config,
+    check_default_input,
+    stored_config,
+    type_of,
+)
+from promptpilot.engine.triggers.kinds import TriggerType
+from promptpilot.engine.triggers.secrets import (
+    NO_SECRET,
+    Columns,
+    TriggerSecrets,
+    new_secret,
+    superseded,
+)
+from promptpilot.engine.triggers.signatures import WebhookScheme
+from promptpilot.engine.vault import Vault
+from promptpilot.engine.versions import Versions
+from promptpilot.errors import InvalidInput
+from promptpilot.models import Trigger, Workflow
+from promptpilot.models.database import Database
+
+MAX_GRACE: Final = timedelta(days=30)
+#: How often a change without an expected revision is tried when others change the same trigger.
+_TRIES: Final = 5
+_NAME: Final = ("input", "name")
+_INPUT: Final = ("input", "input")
+
+
+class Triggers:
+    """The verbs of triggers."""
+
+    def __init__(self, database: Database, clock: Clock, vault: Vault, versions: Versions) -> None:
+        self._database = database
+        self._clock = clock
+        self._secrets = TriggerSecrets(vault)
+        self._versions = versions
+
+    async def create(self, principal: Principal, draft: TriggerDraft) -> tuple[Trigger, str | None]:
+        """Store a trigger; return it, and its secret if the server made one.
+
+        Raises NotFound for the workflow, InvalidInput or InvalidMany; then nothing was stored.
+        """
+        path = ("input", "workflowId")
+        definition = await self._definition(principal, draft.workflow_id, path)
+        gather(
+            partial(check_line, draft.name, _NAME),
+            partial(check_config, draft.config, definition),
+            partial(check_default_input, draft.input, definition, _INPUT),
+        )
+        row = self._new_row(principal, draft)
+        secret = _secret_to_make(draft.config, None)
+        row.update_from_dict(self._secret_columns(row, draft.config, secret))
+        try:
+            await self._database.retry(partial(Trigger.bulk_create, [row], ignore_conflicts=True))
+        except IntegrityError as error:  # the workflow was deleted in between
+            raise not_found(ids.Kind.WORKFLOW, draft.workflow_id, path) from error
+        return row, secret
+
+    async def update(
+        self, principal: Principal, change: TriggerChange
+    ) -> tuple[Trigger, str | None]:
+        """Change a trigger; return it, and its secret if the server made a new one.
+
+        A secret that the caller gives replaces the one there is at once. Raises NotFound,
+        Conflict, InvalidInput or InvalidMany; then nothing was stored.
+        """
+        for _ in range(_TRIES):
+            row = await find(Trigger, ids.Kind.TRIGGER, principal, change.id)
+            check_revision(change.expected_revision, row.revision)
+            await self._check(principal, change, row)
+            secret = _secret_to_make(change.config, row)
+            columns = self._changed_columns(change, row, secret)
+            if not columns or await self._overwrite(row, columns):
+                return row, secret
+        raise await self._conflict(principal, change.id)
+
+    async def rotate_secret(
+        self, principal: Principal, id: str, grace_seconds: int
+    ) -> tuple[Trigger, str]:
+        """Give a WEBHOOK trigger a new secret; the old one works for `grace_seconds` more.
+
+        Raises NotFound, and InvalidInput for a trigger without a secret or a grace that is not
+        0 to 30 days.
+        """
+        if not 0 <= grace_seconds <= MAX_GRACE.total_seconds():
+            message = f"graceSeconds is {grace_seconds}; it must be 0 to {MAX_GRACE.days} days."
+            raise InvalidInput(message, ("input", "graceSeconds"))
+        for _ in range(_TRIES):
+            row = await find(Trigger, ids.Kind.TRIGGER, principal, id)
+            secret = new_secret(_scheme_of(row))
+            grace = timedelta(seconds=grace_seconds)
+            columns = {
+                **self._secrets.columns(row.workspace_id, row.id, secret),
+                **superseded(row.secret_sealed, self._clock.now(), grace),
+            }
+            if await self._overwrite(row, columns):
+                return row, secret
+        raise await self._conflict(principal, id)
+
+    async def delete(self, principal: Principal, id: str) -> str:
+        """Delete a trigger; its firings and executions stay. Raise NotFound."""
+        if not ids.is_id(id, ids.Kind.TRIGGER):
+            raise not_found(ids.Kind.TRIGGER, id)
+        mine = Trigger.filter(id=id, workspace_id=principal.workspace_id)
+        if not await self._database.retry(mine.delete):
+            raise not_found(ids.Kind.TRIGGER, id)
+        return id
+
+    async def _definition(
+        self, principal: Principal, workflow_id: str, path: tuple[str, ...]
+    ) -> Definition:
+        workflow = await find(Workflow, ids.Kind.WORKFLOW, principal, workflow_id, path)
+        return await self._versions.get(workflow.current_version_id)
+
+    def _new_row(self, principal: Principal, draft: TriggerDraft) -> Trigger:
+        now = self._clock.now()
+        return Trigger(
+            id=ids.new_id(ids.Kind.TRIGGER),
+            workspace_id=principal.workspace_id,
+            workflow_id=draft.workflow_id,
+            name=draft.name,
+            type=type_of(draft.config).value,
+            is_active=draft.is_active,
+            config=stored_config(draft.config),
+            input=dict(draft.input),
+            revision=1,
+            created_by=principal.user_id,
+            created_at=now,
+            updated_at=now,
+        )
+
+    async def _check(self, principal: Principal, change: TriggerChange, row: Trigger) -> None:
+        definition = await self._definition(principal, row.workflow_id, ("input", "id"))
+        checks: list[partial[None]] = []
+        if change.name is not UNSET:
+            checks.append(partial(check_line, change.name, _NAME))
+        if change.is_active is not UNSET:
+            checks.append(partial(check_given, change.is_active, ("input", "isActive")))
+        if change.input is not UNSET:
+            checks.append(partial(check_default_input, change.input or {}, definition, _INPUT))
+        if change.config is None:
+            checks.append(partial(check_given, None, ("input", "config")))
+        elif change.config is not UNSET:
+            checks.append(partial(check_config, change.config, definition))
+        gather(*checks)
+
+    def _changed_columns(self, change: TriggerChange, row: Trigger, secret: str | None) -> Columns:
+        asked: Columns = {}
+        if change.name is not UNSET:
+            asked["name"] = change.name
+        if change.input is not UNSET:
+            asked["input"] = dict(change.input or {})
+        if change.is_active is not UNSET:
+            asked["is_active"] = change.is_active
+        if change.config is not UNSET and change.config is not None:
+            asked["type"] = type_of(change.config).value
+            asked["config"] = stored_config(change.config)
+            asked |= self._secret_columns(row, change.config, secret)
+        if change.is_active and not row.is_active:
+            asked |= {"paused_reason": None, "consecutive_failures": 0}
+        return {name: value for name, value in asked.items() if getattr(row, name) != value}
+
+    def _secret_columns(self, row: Trigger, config: TriggerConfig, secret: str | None) -> Columns:
+        """Return the columns that change with a new secret, made or given."""
+        if isinstance(config, ManualConfig):
+            return dict(NO_SECRET)
+        text = secret or config.secret
+        return {} if text is None else self._secrets.columns(row.workspace_id, row.id, text)
+
+    async def _overwrite(self, row: Trigger, columns: Columns) -> bool:
+        """Store columns in a trigger that nobody changed since it was read; tell whether so."""
+        revision = row.revision
+        changed = {**columns, "revision": revision + 1, "updated_at": self._clock.now()}
+        mine = Trigger.filter(id=row.id, workspace_id=row.workspace_id, revision=revision)
+        row.update_from_dict(changed)
+
+        async def store() -> int:
+            return await mine.update(**changed)
+
+        return await self._database.retry(store) > 0
+
+    async def _conflict(self, principal: Principal, id: str) -> Exception:
+        row = await find(Trigger, ids.Kind.TRIGGER, principal, id)
+        return conflict(row.revision)
+
+
+def _secret_to_make(config: TriggerConfig | Unset | None, row: Trigger | None) -> str | None:
+    """Return a fresh secret if the config needs one and neither caller nor row has it."""
+    if not isinstance(config, WebhookConfig) or config.secret is not None:
+        return None
+    if row is not None and row.type == TriggerType.WEBHOOK and _scheme_of(row) is config.scheme:
+        return None
+    return new_secret(config.scheme)
+
+
+def _scheme_of(row: Trigger) -> WebhookScheme:
+    if row.type != TriggerType.WEBHOOK:
+        raise InvalidInput(f"A {row.type} trigger has no secret.", ("input", "id"))
+    return WebhookScheme(row.config["scheme"])
