@@ -62,6 +62,14 @@ _POSTGRES_TRANSIENT = (
     DBConnectionError,
     OSError,
 )
+#: What may mean that work was cut off; `is_transient` looks closer.
+_CUT_OFF = (
+    *_POSTGRES_TRANSIENT,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    OperationalError,
+    sqlite3.OperationalError,
+)
 _HOPELESS_SQLITE = re.compile(
     r"disk is full|readonly database|disk I/O|unable to open", re.IGNORECASE
 )
@@ -132,7 +140,7 @@ class Database:
         while True:
             try:
                 return await work()
-            except Exception as error:
+            except _CUT_OFF as error:
                 if not is_transient(error):
                     raise
                 if clock() + pause > give_up_at or _is_hopeless(error):

@@ -12,9 +12,11 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, cast
 
@@ -31,7 +33,8 @@ from tortoise.exceptions import IntegrityError, OperationalError, TransactionMan
 
 from promptpilot.models.settling import settle
 
-_READS = ("SELECT", "EXPLAIN", "PRAGMA")
+_READS = re.compile(r"\s*(SELECT|EXPLAIN|PRAGMA|WITH)\b", re.IGNORECASE)
+_WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
 
 
 class SafeSqliteClient(SqliteClient):
@@ -40,8 +43,9 @@ class SafeSqliteClient(SqliteClient):
     def __init__(self, file_path: str, *, synchronous: str = "NORMAL", **kwargs: Any) -> None:
         super().__init__(file_path, **kwargs)
         self.pragmas = {
-            "journal_mode": "WAL",
             "busy_timeout": 15000,
+            "journal_mode": "WAL",
+            "journal_size_limit": 64 * 1024 * 1024,
             "synchronous": synchronous,
             "foreign_keys": "ON",
         }
@@ -152,8 +156,7 @@ class SafeSqliteClient(SqliteClient):
                 await connection.executescript(query)
 
     def _turn(self, query: str) -> ConnectionWrapper[aiosqlite.Connection] | WriteTurn:
-        is_read = query.lstrip()[:7].upper().startswith(_READS)
-        return self.acquire_connection() if is_read else self._written()
+        return self.acquire_connection() if _is_read(query) else self._written()
 
     def _written(self) -> WriteTurn:
         return WriteTurn(self)
@@ -277,6 +280,13 @@ class ImmediateContext(TransactionContext):
                 await settle(self.client.commit() if kind is None else self.client.rollback())
         finally:
             self._owner.write_lock.release()
+
+
+@lru_cache(maxsize=1024)
+def _is_read(query: str) -> bool:
+    """Say whether the reading connection will do; a mistake is refused there by `query_only`."""
+    start = _READS.match(query)
+    return start is not None and (start[1].upper() != "WITH" or not _WRITES.search(query))
 
 
 @contextmanager

@@ -37,7 +37,7 @@ async def _count_up(url: str, times: str) -> None:
     database = await connect(url)
     try:
         for _ in range(int(times)):
-            await database.retry(lambda: _count_up_once(database))
+            await _count_up_once(database)
     finally:
         await database.close()
 

@@ -16,6 +16,10 @@ from promptpilot.models.database import Database, Dialect
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _CANCELLATIONS = 300
+_STUCK = """
+SELECT 1 FROM pg_stat_activity
+WHERE datname = current_database() AND state LIKE 'idle in transaction%'
+"""
 
 
 def _event(execution_id: str, seq: int = 1) -> ExecutionEvent:
@@ -44,8 +48,7 @@ async def _assert_nothing_is_held(database: Database) -> None:
             for _ in range(8):
                 group.create_task(_open_and_close(database))
     if database.dialect is Dialect.POSTGRES:
-        stuck = "SELECT 1 FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
-        assert await database.fetch(stuck) == []
+        assert await database.fetch(_STUCK) == []
         return
     assert not database.write_lock.locked()
     with closing(sqlite3.connect(database.address.path, timeout=0)) as other_process:
@@ -80,6 +83,14 @@ async def test_a_cancelled_transaction_ends_at_once_with_many_of_them(database: 
     cut_off = await _cancel_at_many_moments(write, 40, longest_seconds=0.02)
 
     assert cut_off > 0
+    await _assert_nothing_is_held(database)
+
+
+async def test_a_time_limit_inside_a_request_leaves_nothing_behind(database: Database) -> None:
+    for number in range(50):
+        with anyio.move_on_after(0.0001 * number):
+            await _write_one(database, f"t{number}")
+
     await _assert_nothing_is_held(database)
 
 

