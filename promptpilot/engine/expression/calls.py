@@ -51,7 +51,8 @@ def call_node(word: Token, arguments: tuple[Node, ...], span: Span, *, is_method
 def _function(word: Token, arguments: tuple[Node, ...], span: Span) -> Node:
     function = FUNCTIONS.get(word.text)
     if function is None:
-        reason = _REFUSED.get(word.text, f"the functions are {', '.join(sorted(FUNCTIONS))}")
+        known = ", ".join(sorted((*FUNCTIONS, *COMPREHENSIONS, *_SPECIAL)))
+        reason = _REFUSED.get(word.text, f"the functions are {known}")
         raise ExpressionSyntaxError(f"no function {word.text}(): {reason}", word.start)
     if not function.least <= len(arguments) <= function.most:
         raise ExpressionSyntaxError(f"use {function.usage}", word.start)

@@ -13,7 +13,7 @@ from collections import Counter
 import cel
 import pytest
 
-from promptpilot.engine.expression import ExpressionFailed, parse
+from promptpilot.engine.expression import ExpressionFailed, Program
 from tests.engine.expression.generator import SCOPE, Generator
 
 _SEEDS = range(16)
@@ -84,7 +84,7 @@ def _explain_strictness(source: str, ours: tuple[str, str]) -> str:
 
 def _ours(source: str) -> tuple[str, str]:
     try:
-        value = parse(source).evaluate(SCOPE)
+        value = Program(source).evaluate(SCOPE)
     except ExpressionFailed as failed:
         return _FAILURE, failed.message
     return _VALUE, json.dumps(value, sort_keys=True)
