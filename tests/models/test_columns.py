@@ -31,6 +31,16 @@ _JSON = st.recursive(
     max_leaves=12,
 )
 
+_KEPT: list[Any] = [
+    {"b": 1, "a": [True, None, 1.5], "é": "🦆"},
+    "123",
+    "null",
+    '{"text": "that looks like JSON"}',
+    2**80,
+    [],
+    0,
+    False,
+]
 _REFUSED: dict[str, Any] = {
     "NaN": {"a": [1, float("nan")]},
     "infinity": {"a": float("-inf")},
@@ -52,6 +62,7 @@ class Fruit(StrEnum):
 
 async def _store_output(output: Any) -> Any:
     """Store a step's output and return what the database gives back."""
+    await StepExecution.all().delete()
     row = StepExecution(
         execution_id="x", path="1", position=0, step_id="s", step_name="n", step_type="PROMPT",
         status="COMPLETED", attempt=1, fence=1, finished_at=_NOON, output=output,
@@ -69,24 +80,11 @@ def test_a_json_value_survives_writing_and_reading(value: Any) -> None:
     assert load_json(dump_json(value)) == value
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        {"b": 1, "a": [True, None, 1.5], "é": "🦆"},
-        "123",
-        "null",
-        '{"text": "that looks like JSON"}',
-        2**80,
-        [],
-        0,
-        False,
-    ],
-)
-async def test_the_database_gives_json_back_as_it_was(database: Database, value: Any) -> None:
-    stored = await _store_output(value)
+async def test_the_database_gives_json_back_as_it_was(database: Database) -> None:
+    stored = [await _store_output(value) for value in _KEPT]
 
-    assert stored == value
-    assert type(stored) is type(value)
+    assert stored == _KEPT
+    assert [type(value) for value in stored] == [type(value) for value in _KEPT]
 
 
 async def test_the_order_of_keys_is_kept(database: Database) -> None:
@@ -96,11 +94,15 @@ async def test_the_order_of_keys_is_kept(database: Database) -> None:
 
 
 @pytest.mark.parametrize("name", _REFUSED)
-async def test_what_json_cannot_say_is_refused_and_not_stored(
-    database: Database, name: str
-) -> None:
+def test_what_json_cannot_say_is_refused(name: str) -> None:
     with pytest.raises(InvalidInput):
-        await _store_output(_REFUSED[name])
+        dump_json(_REFUSED[name])
+
+
+async def test_what_is_refused_is_not_stored(database: Database) -> None:
+    for value in _REFUSED.values():
+        with pytest.raises(InvalidInput):
+            await _store_output(value)
 
     assert await StepExecution.all().count() == 0
 
