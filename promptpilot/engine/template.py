@@ -37,6 +37,7 @@ ROOTS: Final = frozenset(
     {
         "input",
         "vars",
+        "variables",
         "steps",
         "previous",
         "trigger",
