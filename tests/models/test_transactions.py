@@ -145,3 +145,27 @@ async def test_an_update_returns_its_rows_inside_and_outside_a_transaction(
         inside = await database.fetch(bump, 1)
 
     assert (outside, inside) == ([{"seq": 2}], [{"seq": 3}])
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_script_is_refused_inside_a_transaction_that_it_would_commit(
+    database: Database,
+) -> None:
+    with pytest.raises(TransactionManagementError, match="would commit"):
+        await _write_and_run_script(database, "a")
+
+    assert await _written() == []
+
+
+async def _write_and_run_script(database: Database, execution_id: str) -> None:
+    async with database.transaction() as transaction:
+        await _write(execution_id)
+        await transaction.execute_script("SELECT 1; SELECT 2;")
+
+
+async def test_an_inner_transaction_is_over_when_the_outer_one_is(database: Database) -> None:
+    async with database.transaction(), database.transaction() as inner:
+        await _write("a")
+
+    with pytest.raises(TransactionManagementError):
+        await ExecutionEvent.all().using_db(inner)
