@@ -1,0 +1,172 @@
+"""Prepares each document once: parsed, measured, validated, its operations ready to be chosen.
+
+Invariants: the cache holds accepted documents only, at most so many, and at most so many tokens in
+all; a document keeps about 300 bytes for each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    OperationType,
+    parse,
+    recommended_rules,
+    specified_rules,
+    validate,
+)
+from graphql.validation import ASTValidationRule
+from strawberry import Schema
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from promptpilot.front.errors import Refused, Stage, coded, refusal
+from promptpilot.front.limits import Limits, measure, tokens
+
+_BYTES_PER_TOKEN = 300
+_PLACE = re.compile(r"(Argument|Field) '(\w+)'")
+
+
+class _PlainMaybeNull(MaybeNullValidationRule):
+    """Strawberry's rule in words of GraphQL; its own message names classes of Python."""
+
+    def report_error(self, error: GraphQLError) -> None:
+        place = _PLACE.search(error.message)
+        subject = f"{place[1]} '{place[2]}'" if place else "This value"
+        message = f"{subject} must not be null; leave it out instead."
+        super().report_error(GraphQLError(message, error.nodes))
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A document that may be executed. An operation without a name has the key ""."""
+
+    document: DocumentNode
+    operations: Mapping[str, OperationDefinitionNode]
+
+    def operation(self, name: str | None) -> OperationDefinitionNode:
+        """Return the operation to execute; raise Refused where the request does not say which."""
+        if name:
+            return self._named(name)
+        if len(self.operations) == 1:
+            return next(iter(self.operations.values()))
+        if not self.operations:
+            raise refusal("The document holds no operation.", "OPERATION_RESOLUTION_FAILURE")
+        raise refusal(
+            "The document holds several operations; operationName must say which one to execute.",
+            "OPERATION_RESOLUTION_FAILURE",
+        )
+
+    def _named(self, name: str) -> OperationDefinitionNode:
+        if name not in self.operations:
+            raise refusal(
+                f"The document holds no operation named '{name}'.", "OPERATION_RESOLUTION_FAILURE"
+            )
+        return self.operations[name]
+
+
+class Documents:
+    """The prepared documents of one schema, shared by all transports."""
+
+    def __init__(self, schema: Schema, limits: Limits) -> None:
+        self.schema = core_schema(schema)
+        self._limits = limits
+        self._rules = tuple(_rules(limits))
+        self._prepared: OrderedDict[str, tuple[Prepared, int]] = OrderedDict()
+        self._tokens = 0
+
+    def __len__(self) -> int:
+        return len(self._prepared)
+
+    def get(self, text: str) -> Prepared:
+        """Return the prepared document; raise Refused with every reason why it is not accepted."""
+        known = self._prepared.get(text)
+        if known is not None:
+            self._prepared.move_to_end(text)
+            return known[0]
+        document = self._parse(text)
+        self._check(document)
+        prepared = Prepared(document, _operations(document))
+        self._remember(text, prepared)
+        return prepared
+
+    def _parse(self, text: str) -> DocumentNode:
+        try:
+            return parse(
+                text,
+                max_lexical_tokens=self._limits.max_tokens,
+                max_comments=self._limits.max_comments,
+                max_source_length=self._limits.max_body,
+            )
+        except GraphQLSyntaxError as error:
+            raise Refused([coded(error, "GRAPHQL_PARSE_FAILED")], Stage.PARSE) from None
+
+    def _check(self, document: DocumentNode) -> None:
+        over = list(measure(document, self._limits))
+        if over:
+            raise Refused([GraphQLError(m, extensions={"code": "LIMIT_EXCEEDED"}) for m in over])
+        try:
+            errors = validate(
+                self.schema,
+                document,
+                self._rules,
+                max_errors=self._limits.max_errors - 1,
+                hide_suggestions=True,
+            )
+        except (ValueError, RecursionError):  # a literal with more digits than Python reads
+            raise refusal("A value in the document is too large.", "LIMIT_EXCEEDED") from None
+        if errors:
+            raise Refused([coded(error, "GRAPHQL_VALIDATION_FAILED") for error in errors])
+
+    def _remember(self, text: str, prepared: Prepared) -> None:
+        weight = sum(1 for _ in tokens(prepared.document)) + len(text) // _BYTES_PER_TOKEN
+        self._prepared[text] = (prepared, weight)
+        self._tokens += weight
+        while self._is_overfull():
+            _, (_, freed) = self._prepared.popitem(last=False)
+            self._tokens -= freed
+
+    def _is_overfull(self) -> bool:
+        is_over = self._tokens > self._limits.cached_tokens
+        return is_over or len(self._prepared) > self._limits.cached_documents
+
+
+def core_schema(schema: Schema) -> GraphQLSchema:
+    """Return graphql-core's schema below Strawberry's."""
+    return schema._schema  # noqa: SLF001 -- Strawberry offers no public way to it
+
+
+def is_subscription(operation: OperationDefinitionNode) -> bool:
+    """Whether the operation answers more than once."""
+    return operation.operation is OperationType.SUBSCRIPTION
+
+
+def is_mutation(operation: OperationDefinitionNode) -> bool:
+    """Whether the operation writes."""
+    return operation.operation is OperationType.MUTATION
+
+
+def _rules(limits: Limits) -> Iterator[type[ASTValidationRule]]:
+    yield from specified_rules
+    yield from (rule for rule in recommended_rules if rule not in specified_rules)
+    yield _PlainMaybeNull
+    yield OneOfInputValidationRule
+    if not limits.is_introspection_allowed:
+        yield NoSchemaIntrospectionCustomRule
+
+
+def _operations(document: DocumentNode) -> dict[str, OperationDefinitionNode]:
+    return {
+        definition.name.value if definition.name else "": definition
+        for definition in document.definitions
+        if isinstance(definition, OperationDefinitionNode)
+    }

@@ -1,0 +1,77 @@
+"""Chooses the media type of an answer from the Accept header."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+RESPONSE = "application/graphql-response+json"
+LEGACY = "application/json"
+HTML = "text/html"
+
+_WILDCARDS = ("*/*", "application/*")
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    media_type: str
+    quality: float
+
+
+def choose(accept: str | None) -> str | None:
+    """Return the media type for a single JSON answer; None when the client takes neither.
+
+    Types that this server does not write, such as those of event streams, are passed over.
+    """
+    if not accept or not accept.strip():
+        return LEGACY
+    ranges = _ranges(accept)
+    refused = {item.media_type for item in ranges if item.quality == 0}
+    for item in ranges:
+        if item.quality == 0:
+            continue
+        if item.media_type in (RESPONSE, LEGACY):
+            return item.media_type
+        if item.media_type in _WILDCARDS:
+            return next((kind for kind in (LEGACY, RESPONSE) if kind not in refused), None)
+    return None
+
+
+def prefers_html(accept: str | None) -> bool:
+    """Whether a person's browser asks: HTML is named, and before either JSON type."""
+    for item in _ranges(accept or ""):
+        if item.media_type in (RESPONSE, LEGACY):
+            return False
+        if item.media_type == HTML and item.quality > 0:
+            return True
+    return False
+
+
+def is_json(content_type: str) -> bool:
+    """Whether a request body says that it is JSON in UTF-8."""
+    media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    charsets = [value.strip('" ') for name, _, value in map(_pair, parameters) if name == "charset"]
+    return media_type == LEGACY and all(charset in ("utf-8", "utf8") for charset in charsets)
+
+
+def _ranges(accept: str) -> list[_Range]:
+    ranges = [_range(part) for part in accept.split(",") if part.strip()]
+    return sorted(ranges, key=lambda item: -item.quality)
+
+
+def _range(part: str) -> _Range:
+    media_type, *parameters = part.split(";")
+    qualities = [value for name, _, value in map(_pair, parameters) if name == "q"]
+    return _Range(media_type.strip().lower(), _quality(qualities[0]) if qualities else 1.0)
+
+
+def _pair(parameter: str) -> tuple[str, str, str]:
+    name, equals, value = parameter.partition("=")
+    return name.strip().lower(), equals, value.strip()
+
+
+def _quality(text: str) -> float:
+    try:
+        quality = float(text)
+    except ValueError:
+        return 0.0
+    return quality if 0 <= quality <= 1 else 0.0
