@@ -90,3 +90,8 @@ def new_reference() -> str:
 
 def _base32(number: int) -> str:
     return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def random_fraction() -> float:
+    """Return a random number from 0 to 1, for jitter."""
+    return secrets.randbelow(1_000_000) / 1_000_000

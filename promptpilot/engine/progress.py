@@ -1,0 +1,183 @@
+"""What the steps of an execution look like to a reader.
+
+A step that ended has a row. One that runs or waits is on its execution's row, and one that was not
+reached yet is in the pinned definition alone; all three are shown alike.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from promptpilot import ids
+from promptpilot.engine.definition import Definition, StepType
+from promptpilot.engine.lifecycle import ExecutionStatus, StepStatus, WaitReason
+from promptpilot.engine.versions import Versions
+from promptpilot.models import Execution, StepAttempt, StepExecution
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptView:
+    """One attempt at a step, from 1; a running one has no end."""
+
+    number: int
+    status: StepStatus
+    started_at: datetime
+    finished_at: datetime | None = None
+    error: dict[str, Any] | None = None
+    next_attempt_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """One step of one execution. `path` is where it is in the execution, and never changes."""
+
+    id: str
+    execution_id: str
+    path: str
+    position: int
+    step_id: str
+    name: str
+    type: StepType
+    status: StepStatus
+    skip_reason: str | None = None
+    attempt: int = 0
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    input: Any = None
+    output: Any = None
+    error: dict[str, Any] | None = None
+    model_calls: list[dict[str, Any]] = field(default_factory=list)
+    reused_from: str | None = None
+    wake_at: datetime | None = None
+    attempts: tuple[AttemptView, ...] = ()
+
+
+async def step_views(execution: Execution, versions: Versions) -> list[StepView]:
+    """Return the steps of one execution, in order, as they are now."""
+    return (await step_views_of([execution], versions))[execution.id]
+
+
+async def step_views_of(
+    executions: Sequence[Execution], versions: Versions
+) -> dict[str, list[StepView]]:
+    """Return the steps of several executions by execution id, with three queries at most."""
+    wanted = [execution.id for execution in executions]
+    definitions = await versions.get_many(each.workflow_version_id for each in executions)
+    rows: dict[str, dict[str, StepExecution]] = defaultdict(dict)
+    for row in await StepExecution.filter(execution_id__in=wanted):
+        rows[row.execution_id][row.path] = row
+    ended: dict[str, list[StepAttempt]] = defaultdict(list)
+    for attempt in await StepAttempt.filter(execution_id__in=wanted).order_by("number"):
+        ended[attempt.execution_id].append(attempt)
+    return {
+        each.id: _views(each, definitions[each.workflow_version_id], rows[each.id], ended[each.id])
+        for each in executions
+    }
+
+
+def _views(
+    execution: Execution,
+    definition: Definition,
+    rows: dict[str, StepExecution],
+    ended: Sequence[StepAttempt],
+) -> list[StepView]:
+    views = []
+    for position in range(len(definition.steps)):
+        path = str(position)
+        attempts = [each for each in ended if each.path == path]
+        if path in rows:
+            views.append(_ended_view(rows[path], attempts))
+        else:
+            views.append(_open_view(execution, definition, position, attempts))
+    return views
+
+
+def _ended_view(row: StepExecution, ended: Sequence[StepAttempt]) -> StepView:
+    attempts = [_ended_attempt(each) for each in ended]
+    if row.attempt > 0 and row.attempt_started_at is not None:
+        attempts.append(
+            AttemptView(
+                row.attempt,
+                StepStatus(row.status),
+                row.attempt_started_at,
+                row.finished_at,
+                row.error,
+            )
+        )
+    return StepView(
+        id=ids.step_execution_id(row.execution_id, row.path),
+        execution_id=row.execution_id,
+        path=row.path,
+        position=row.position,
+        step_id=row.step_id,
+        name=row.step_name,
+        type=StepType(row.step_type),
+        status=StepStatus(row.status),
+        skip_reason=row.skip_reason,
+        attempt=row.attempt,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        input=row.input,
+        output=row.output,
+        error=row.error,
+        model_calls=_calls(ended) + list(row.model_calls or []),
+        reused_from=row.reused_from,
+        wake_at=row.wake_at,
+        attempts=tuple(attempts),
+    )
+
+
+def _open_view(
+    execution: Execution, definition: Definition, position: int, ended: Sequence[StepAttempt]
+) -> StepView:
+    step = definition.steps[position]
+    status = _open_status(execution, position)
+    has_begun = status is not StepStatus.PENDING
+    attempts = [_ended_attempt(each) for each in ended]
+    if status is StepStatus.RUNNING and execution.attempt_started_at is not None:
+        running = AttemptView(execution.current_attempt, status, execution.attempt_started_at)
+        attempts.append(running)
+    return StepView(
+        id=ids.step_execution_id(execution.id, str(position)),
+        execution_id=execution.id,
+        path=str(position),
+        position=position,
+        step_id=step.id,
+        name=step.name,
+        type=step.type,
+        status=status,
+        attempt=execution.current_attempt if has_begun else 0,
+        started_at=execution.step_started_at if has_begun else None,
+        model_calls=_calls(ended),
+        wake_at=execution.ready_at if status is StepStatus.WAITING else None,
+        attempts=tuple(attempts),
+    )
+
+
+def _open_status(execution: Execution, position: int) -> StepStatus:
+    """Return where a step without a row is: running, between two attempts, or not reached."""
+    is_current = execution.position == position and execution.current_attempt > 0
+    if not is_current or ExecutionStatus(execution.status).is_final:
+        return StepStatus.PENDING
+    if execution.wait_reason == WaitReason.RETRY:
+        return StepStatus.WAITING
+    return StepStatus.RUNNING
+
+
+def _ended_attempt(row: StepAttempt) -> AttemptView:
+    return AttemptView(
+        row.number,
+        StepStatus(row.status),
+        row.started_at,
+        row.finished_at,
+        row.error,
+        row.next_attempt_at,
+    )
+
+
+def _calls(ended: Sequence[StepAttempt]) -> list[dict[str, Any]]:
+    return [call for attempt in ended for call in attempt.model_calls or []]

@@ -1,0 +1,180 @@
+-- The ledger's statements for PostgreSQL. A statement takes a whole group of writes as JSON and is
+-- one commit. `now` is the database's clock unless the last parameter says otherwise.
+
+-- open: Stores new executions ($1) with their first event, each at most once for its key or firing. Returns (id, now) of those stored.
+WITH o AS MATERIALIZED (
+    SELECT * FROM json_to_recordset($1::json) AS o(
+        id text, workspace_id text, workflow_id text, workflow_version_id text,
+        workflow_revision bigint, status text, wait_reason text, start_in_ms bigint,
+        trigger_type text, trigger_id text, firing_id text, trigger_data json, started_by text,
+        idempotency_key text, retry_of_id text, input json, has_key boolean, has_firing boolean,
+        operation text, request_sha256 text,
+        dedupe_key text, body_sha256 text, scheme text, is_verified boolean,
+        used_previous_secret boolean, payload json, source_ip text, actor_id text)
+), t AS MATERIALIZED (
+    SELECT coalesce($2::bigint, (extract(epoch FROM clock_timestamp()) * 1000)::bigint) AS now
+), k AS (
+    INSERT INTO idempotency_keys AS held
+        (workspace_id, operation, key, request_sha256, result_id, created_at)
+    SELECT o.workspace_id, o.operation, o.idempotency_key, o.request_sha256, o.id, t.now
+    FROM o, t WHERE o.has_key
+    ORDER BY o.workspace_id, o.operation, o.idempotency_key
+    ON CONFLICT (workspace_id, operation, key) DO UPDATE
+        SET request_sha256 = excluded.request_sha256, result_id = excluded.result_id,
+            created_at = excluded.created_at
+        WHERE held.created_at <= excluded.created_at - 86400000
+    RETURNING result_id
+), f AS (
+    INSERT INTO firings (id, workspace_id, trigger_id, trigger_type, outcome, dedupe_key,
+        body_sha256, scheme, is_verified, used_previous_secret, payload, source_ip, actor_id,
+        execution_id, created_at)
+    SELECT o.firing_id, o.workspace_id, o.trigger_id, o.trigger_type, 'STARTED', o.dedupe_key,
+        o.body_sha256, o.scheme, o.is_verified, o.used_previous_secret, o.payload, o.source_ip,
+        o.actor_id, o.id, t.now
+    FROM o, t WHERE o.has_firing
+    ORDER BY o.trigger_id, o.dedupe_key
+    ON CONFLICT (trigger_id, dedupe_key) WHERE outcome IN ('STARTED', 'QUEUED') DO NOTHING
+    RETURNING execution_id
+), e AS (
+    INSERT INTO executions (id, workspace_id, workflow_id, workflow_version_id, workflow_revision,
+        status, wait_reason, ready_at, last_seq, trigger_type, trigger_id, firing_id, trigger_data,
+        started_by, idempotency_key, retry_of_id, input, created_at)
+    SELECT o.id, o.workspace_id, o.workflow_id, o.workflow_version_id, o.workflow_revision,
+        o.status, o.wait_reason, t.now + o.start_in_ms, 1, o.trigger_type, o.trigger_id,
+        o.firing_id, o.trigger_data, o.started_by, o.idempotency_key, o.retry_of_id, o.input, t.now
+    FROM o, t
+    WHERE (NOT o.has_key OR o.id IN (SELECT result_id FROM k))
+        AND (NOT o.has_firing OR o.id IN (SELECT execution_id FROM f))
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id, status
+), v AS (
+    INSERT INTO execution_events (execution_id, seq, kind, at, to_status)
+    SELECT e.id, 1, 'EXECUTION_STATUS_CHANGED', t.now, e.status FROM e, t
+)
+SELECT e.id, t.now FROM e, t;
+
+-- claim: Takes at most $1 due executions for owner $2 and $3 milliseconds, skipping rows that others are taking.
+WITH t AS MATERIALIZED (
+    SELECT coalesce($4::bigint, (extract(epoch FROM clock_timestamp()) * 1000)::bigint) AS now
+), due AS MATERIALIZED (
+    SELECT x.id, x.status, x.wait_reason FROM executions x
+    WHERE x.status IN ('PENDING', 'RUNNING', 'WAITING') AND x.ready_at <= (SELECT now FROM t)
+    ORDER BY x.priority DESC, x.ready_at
+    LIMIT $1 FOR UPDATE SKIP LOCKED
+), u AS (
+    UPDATE executions e SET
+        status = 'RUNNING', wait_reason = NULL, owner = $2, fence = e.fence + 1,
+        ready_at = t.now + $3, started_at = coalesce(e.started_at, t.now),
+        crashes = CASE WHEN due.status = 'RUNNING' THEN e.crashes + 1 ELSE e.crashes END,
+        recovery_count = e.recovery_count + CASE WHEN due.status = 'RUNNING' THEN 1 ELSE 0 END,
+        last_seq = e.last_seq + CASE WHEN due.status = 'RUNNING' OR due.wait_reason = 'HANDOVER'
+            THEN 0 ELSE 1 END
+    FROM due, t WHERE e.id = due.id
+    RETURNING e.id, e.workspace_id, e.workflow_id, e.workflow_version_id, e.workflow_revision,
+        e.fence, e.position, e.current_path, e.current_attempt, e.step_started_at,
+        e.attempt_started_at, e.crashes, e.last_seq,
+        e.cancel_requested_at IS NOT NULL AS is_cancel_requested, e.trigger_type, e.trigger_id,
+        e.trigger_data, e.input, e.created_at, t.now, e.priority,
+        due.status AS from_status, due.wait_reason AS from_reason
+), v AS (
+    INSERT INTO execution_events (execution_id, seq, kind, at, from_status, to_status)
+    SELECT u.id, u.last_seq, 'EXECUTION_STATUS_CHANGED', u.now, u.from_status, 'RUNNING' FROM u
+    WHERE NOT (u.from_status = 'RUNNING' OR coalesce(u.from_reason = 'HANDOVER', false))
+)
+SELECT u.id, u.workspace_id, u.workflow_id, u.workflow_version_id, u.workflow_revision, u.fence,
+    u.position, u.current_path, u.current_attempt, u.step_started_at, u.attempt_started_at,
+    u.crashes, u.last_seq, u.is_cancel_requested, u.from_reason AS waited_for, u.trigger_type, u.trigger_id, u.trigger_data,
+    u.input, u.created_at, u.now
+FROM u ORDER BY u.priority DESC, u.created_at, u.id;
+
+-- renew: Prolongs the leases ($1: id, fence, lease_ms) that still hold. Returns what was asked of them meanwhile.
+UPDATE executions e
+SET ready_at = coalesce($2::bigint, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
+    + r.lease_ms
+FROM json_to_recordset($1::json) AS r(id text, fence bigint, lease_ms bigint)
+WHERE e.id = r.id AND e.fence = r.fence AND e.status = 'RUNNING'
+RETURNING e.id, e.cancel_requested_at IS NOT NULL AS is_cancel_requested,
+    e.pause_requested_at IS NOT NULL AS is_pause_requested;
+
+-- record: Writes of holders: executions ($1), steps ($2), attempts ($3), events ($4), dead letters ($5). The guarded UPDATE locks the row and admits the rest.
+WITH w AS MATERIALIZED (
+    SELECT * FROM json_to_recordset($1::json) AS w(
+        id text, fence bigint, expected_seq bigint, event_count bigint, status text,
+        wait_reason text, ready_in_ms bigint, position bigint, current_path text,
+        current_attempt bigint, step_started_at bigint, is_final boolean, is_progress boolean,
+        output json, error json, prompt_tokens bigint, completion_tokens bigint,
+        cost_micros bigint, has_unknown_cost boolean)
+), t AS MATERIALIZED (
+    SELECT coalesce($6::bigint, (extract(epoch FROM clock_timestamp()) * 1000)::bigint) AS now
+), u AS (
+    UPDATE executions e SET
+        status = w.status, wait_reason = w.wait_reason,
+        ready_at = CASE WHEN w.status = 'RUNNING' THEN e.ready_at ELSE t.now + w.ready_in_ms END,
+        owner = CASE WHEN w.status = 'RUNNING' THEN e.owner END,
+        position = w.position, current_path = w.current_path,
+        current_attempt = w.current_attempt,
+        step_started_at = CASE WHEN w.is_final THEN NULL
+            WHEN w.current_path IS NULL THEN w.step_started_at
+            ELSE coalesce(w.step_started_at, t.now) END,
+        attempt_started_at = CASE WHEN w.current_path IS NULL THEN NULL ELSE t.now END,
+        crashes = CASE WHEN w.is_progress THEN 0 ELSE e.crashes END,
+        output = w.output, error = w.error,
+        prompt_tokens = e.prompt_tokens + w.prompt_tokens,
+        completion_tokens = e.completion_tokens + w.completion_tokens,
+        cost_micros = e.cost_micros + w.cost_micros,
+        has_unknown_cost = e.has_unknown_cost OR w.has_unknown_cost,
+        finished_at = CASE WHEN w.is_final THEN t.now END,
+        last_seq = e.last_seq + w.event_count
+    FROM w, t
+    WHERE e.id = w.id AND e.fence = w.fence AND e.status = 'RUNNING'
+        AND e.last_seq = w.expected_seq
+    RETURNING e.id, e.workspace_id, e.workflow_id, w.expected_seq, e.last_seq, t.now,
+        e.cancel_requested_at IS NOT NULL AS is_cancel_requested,
+        e.pause_requested_at IS NOT NULL AS is_pause_requested
+), s AS (
+    INSERT INTO step_executions (execution_id, path, position, step_id, step_name, step_type,
+        status, skip_reason, attempt, fence, started_at, attempt_started_at, finished_at, input,
+        output, error, model_calls, prompt_tokens, completion_tokens, cost_micros)
+    SELECT s.execution_id, s.path, s.position, s.step_id, s.step_name, s.step_type, s.status,
+        s.skip_reason, s.attempt, s.fence, s.started_at, s.attempt_started_at, u.now, s.input,
+        s.output, s.error, s.model_calls, s.prompt_tokens, s.completion_tokens, s.cost_micros
+    FROM json_to_recordset($2::json) AS s(
+        execution_id text, path text, position bigint, step_id text, step_name text,
+        step_type text, status text, skip_reason text, attempt bigint, fence bigint,
+        started_at bigint, attempt_started_at bigint, input json, output json, error json,
+        model_calls json, prompt_tokens bigint, completion_tokens bigint, cost_micros bigint)
+    JOIN u ON u.id = s.execution_id
+), a AS (
+    INSERT INTO step_attempts (execution_id, path, number, fence, status, started_at, finished_at,
+        error, next_attempt_at, model_calls)
+    SELECT a.execution_id, a.path, a.number, a.fence, a.status, a.started_at, u.now, a.error,
+        u.now + a.next_in_ms, a.model_calls
+    FROM json_to_recordset($3::json) AS a(execution_id text, path text, number bigint,
+        fence bigint, status text, started_at bigint, error json, next_in_ms bigint,
+        model_calls json)
+    JOIN u ON u.id = a.execution_id
+), d AS (
+    INSERT INTO dead_letters (id, workspace_id, workflow_id, execution_id, status, error,
+        error_code, created_at)
+    SELECT d.id, u.workspace_id, u.workflow_id, d.execution_id, 'OPEN', d.error, d.error_code, u.now
+    FROM json_to_recordset($5::json) AS d(id text, execution_id text, error json, error_code text)
+    JOIN u ON u.id = d.execution_id
+), v AS (
+    INSERT INTO execution_events
+        (execution_id, seq, kind, at, path, attempt, from_status, to_status, data)
+    SELECT v.execution_id, u.expected_seq + v.number, v.kind, u.now, v.path, v.attempt,
+        v.from_status, v.to_status, v.data
+    FROM json_to_recordset($4::json) AS v(execution_id text, number bigint, kind text, path text,
+        attempt bigint, from_status text, to_status text, data json)
+    JOIN u ON u.id = v.execution_id
+)
+SELECT u.id, u.now, u.last_seq, u.is_cancel_requested, u.is_pause_requested FROM u;
+
+-- recorded: Finds writes whose answer was lost: where each execution of $1 stands.
+SELECT id, fence, last_seq, cancel_requested_at IS NOT NULL AS is_cancel_requested,
+    pause_requested_at IS NOT NULL AS is_pause_requested,
+    (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now
+FROM executions WHERE id = ANY($1::text[]);
+
+-- stored: Finds openings whose answer was lost: which ids of $1 exist.
+SELECT id, created_at AS now FROM executions WHERE id = ANY($1::text[]);

@@ -1,0 +1,113 @@
+-- The ledger's statements for SQLite. A group runs inside one BEGIN IMMEDIATE, statement by
+-- statement; `:now` is the clock of the process, which is the database's machine.
+-- Instants stand for booleans in RETURNING: SQLite 3.40 answers `x IS NOT NULL` there wrongly.
+
+-- hold_key: Takes an idempotency key unless it is held since less than 24 hours. Returns a row if it was taken.
+INSERT INTO idempotency_keys AS held
+    (workspace_id, operation, key, request_sha256, result_id, created_at)
+VALUES (:workspace_id, :operation, :idempotency_key, :request_sha256, :id, :now)
+ON CONFLICT (workspace_id, operation, key) DO UPDATE
+    SET request_sha256 = excluded.request_sha256, result_id = excluded.result_id,
+        created_at = excluded.created_at
+    WHERE held.created_at <= excluded.created_at - 86400000
+RETURNING 1;
+
+-- fire: Stores the firing of a new execution unless its message started one before. Returns a row if it was stored.
+INSERT INTO firings (id, workspace_id, trigger_id, trigger_type, outcome, dedupe_key,
+    body_sha256, scheme, is_verified, used_previous_secret, payload, source_ip, actor_id,
+    execution_id, created_at)
+VALUES (:firing_id, :workspace_id, :trigger_id, :trigger_type, 'STARTED', :dedupe_key,
+    :body_sha256, :scheme, :is_verified, :used_previous_secret, :payload, :source_ip, :actor_id,
+    :id, :now)
+ON CONFLICT (trigger_id, dedupe_key) WHERE outcome IN ('STARTED', 'QUEUED') DO NOTHING
+RETURNING 1;
+
+-- open: Stores a new execution. Returns a row if it was stored.
+INSERT INTO executions (id, workspace_id, workflow_id, workflow_version_id, workflow_revision,
+    status, wait_reason, ready_at, last_seq, trigger_type, trigger_id, firing_id, trigger_data,
+    started_by, idempotency_key, retry_of_id, input, created_at)
+VALUES (:id, :workspace_id, :workflow_id, :workflow_version_id, :workflow_revision,
+    :status, :wait_reason, :now + :start_in_ms, 1, :trigger_type, :trigger_id, :firing_id,
+    :trigger_data, :started_by, :idempotency_key, :retry_of_id, :input, :now)
+ON CONFLICT (id) DO NOTHING
+RETURNING 1;
+
+-- first_event: Tells that an execution was accepted.
+INSERT INTO execution_events (execution_id, seq, kind, at, to_status)
+VALUES (:id, 1, 'EXECUTION_STATUS_CHANGED', :now, :status);
+
+-- due: Finds at most :limit executions that may be claimed.
+SELECT id, status, wait_reason, last_seq FROM executions
+WHERE status IN ('PENDING', 'RUNNING', 'WAITING') AND ready_at <= :now
+ORDER BY priority DESC, ready_at LIMIT :limit;
+
+-- claim: Takes one execution that is due for :owner and :lease_ms.
+UPDATE executions SET
+    status = 'RUNNING', wait_reason = NULL, owner = :owner, fence = fence + 1,
+    ready_at = :now + :lease_ms, started_at = coalesce(started_at, :now),
+    crashes = crashes + (status = 'RUNNING'),
+    recovery_count = recovery_count + (status = 'RUNNING'),
+    last_seq = last_seq + (NOT (status = 'RUNNING' OR wait_reason IS 'HANDOVER'))
+WHERE id = :id
+RETURNING id, workspace_id, workflow_id, workflow_version_id, workflow_revision, fence, position,
+    current_path, current_attempt, step_started_at, attempt_started_at, crashes, last_seq,
+    cancel_requested_at AS is_cancel_requested, trigger_type, trigger_id, trigger_data,
+    input, created_at, :now AS now;
+
+-- claim_event: Tells that a worker took an execution.
+INSERT INTO execution_events (execution_id, seq, kind, at, from_status, to_status)
+VALUES (:id, :seq, 'EXECUTION_STATUS_CHANGED', :now, :from_status, 'RUNNING');
+
+-- renew: Prolongs a lease that still holds. Returns what was asked of the execution meanwhile.
+UPDATE executions SET ready_at = :now + :lease_ms
+WHERE id = :id AND fence = :fence AND status = 'RUNNING'
+RETURNING cancel_requested_at AS is_cancel_requested,
+    pause_requested_at AS is_pause_requested;
+
+-- record: The guarded UPDATE of a holder's write; its row admits the rest.
+UPDATE executions SET
+    status = :status, wait_reason = :wait_reason,
+    ready_at = CASE WHEN :status = 'RUNNING' THEN ready_at ELSE :now + :ready_in_ms END,
+    owner = CASE WHEN :status = 'RUNNING' THEN owner END,
+    position = :position, current_path = :current_path, current_attempt = :current_attempt,
+    step_started_at = CASE WHEN :is_final THEN NULL
+        WHEN :current_path IS NULL THEN :step_started_at
+        ELSE coalesce(:step_started_at, :now) END,
+    attempt_started_at = CASE WHEN :current_path IS NULL THEN NULL ELSE :now END,
+    crashes = CASE WHEN :is_progress THEN 0 ELSE crashes END,
+    output = :output, error = :error,
+    prompt_tokens = prompt_tokens + :prompt_tokens,
+    completion_tokens = completion_tokens + :completion_tokens,
+    cost_micros = cost_micros + :cost_micros,
+    has_unknown_cost = has_unknown_cost OR :has_unknown_cost,
+    finished_at = CASE WHEN :is_final THEN :now END,
+    last_seq = last_seq + :event_count
+WHERE id = :id AND fence = :fence AND status = 'RUNNING' AND last_seq = :expected_seq
+RETURNING workspace_id, workflow_id, last_seq,
+    cancel_requested_at AS is_cancel_requested,
+    pause_requested_at AS is_pause_requested;
+
+-- step: Stores a step that ended.
+INSERT INTO step_executions (execution_id, path, position, step_id, step_name, step_type,
+    status, skip_reason, attempt, fence, started_at, attempt_started_at, finished_at, input,
+    output, error, model_calls, prompt_tokens, completion_tokens, cost_micros)
+VALUES (:execution_id, :path, :position, :step_id, :step_name, :step_type, :status, :skip_reason,
+    :attempt, :fence, :started_at, :attempt_started_at, :now, :input, :output, :error,
+    :model_calls, :prompt_tokens, :completion_tokens, :cost_micros);
+
+-- attempt: Stores an attempt that ended without ending its step.
+INSERT INTO step_attempts (execution_id, path, number, fence, status, started_at, finished_at,
+    error, next_attempt_at, model_calls)
+VALUES (:execution_id, :path, :number, :fence, :status, :started_at, :now, :error,
+    :now + :next_in_ms, :model_calls);
+
+-- event: Stores one event of a write.
+INSERT INTO execution_events
+    (execution_id, seq, kind, at, path, attempt, from_status, to_status, data)
+VALUES (:execution_id, :seq, :kind, :now, :path, :attempt, :from_status, :to_status, :data);
+
+-- dead_letter: Opens a dead letter.
+INSERT INTO dead_letters (id, workspace_id, workflow_id, execution_id, status, error, error_code,
+    created_at)
+VALUES (:id, :workspace_id, :workflow_id, :execution_id, 'OPEN', :error, :error_code, :now);
+

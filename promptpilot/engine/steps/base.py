@@ -1,0 +1,81 @@
+"""What a step executor is.
+
+Rules: an executor sees no table, no ledger and no concrete provider; what it needs arrives in its
+`StepContext`. It may be called again after a crash, with the same idempotency key. It returns
+`Done` or raises `StepFailed`; anything else is a bug of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from promptpilot.engine.definition import ModelProvider, Step
+from promptpilot.engine.expression import parse
+from promptpilot.engine.providers.base import Provider
+from promptpilot.errors import StepFailed
+
+
+@dataclass(frozen=True, slots=True)
+class StepContext:
+    """What an executor may know. `now` is when the attempt began, the same after a crash."""
+
+    step: Step
+    scope: Mapping[str, Any]
+    now: datetime
+    attempt: int
+    idempotency_key: str
+    providers: Mapping[ModelProvider, Provider]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The step is done. A cost of None is unknown; it counts in millionths of a dollar."""
+
+    output: Any
+    input: Any = None
+    model_calls: Sequence[dict[str, Any]] = ()
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_micros: int | None = 0
+
+
+class ModelsFailed(StepFailed):
+    """A PROMPT step failed; its calls are kept with the attempt."""
+
+    def __init__(self, failure: StepFailed, model_calls: Sequence[dict[str, Any]]) -> None:
+        super().__init__(
+            failure.message,
+            failure.error_code,
+            is_retryable=failure.is_retryable,
+            details=failure.details,
+        )
+        self.model_calls = tuple(model_calls)
+
+
+class StepExecutor(Protocol):
+    """Does the work of one type of step."""
+
+    async def run(self, context: StepContext) -> Done:
+        """Do the work. Raises `StepFailed`."""
+        ...
+
+
+def resolve_inputs(context: StepContext) -> dict[str, Any]:
+    """Compute the step's own inputs. Raises `ExpressionFailed` naming the input."""
+    inputs: dict[str, Any] = {}
+    for name, text in context.step.inputs.items():
+        try:
+            inputs[name] = parse(text).evaluate(context.scope, context.now)
+        except StepFailed as failure:
+            message = f"Input {name!r}: {failure.message}"
+            raise StepFailed(message, failure.error_code, details=failure.details) from failure
+    return inputs
+
+
+def scope_with(context: StepContext, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the scope in which the step's own inputs go before the workflow's values."""
+    own = {**context.scope["vars"], **inputs}
+    return {**context.scope, "vars": own, "variables": own}
