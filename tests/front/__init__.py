@@ -1,0 +1,1 @@
+"""Tests of the GraphQL front, on a schema of their own."""

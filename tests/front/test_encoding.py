@@ -1,0 +1,51 @@
+"""Proves that JSON is read strictly and written always."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from promptpilot.front.encoding import NotJson, Unwritable, dumps, loads
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner),
+)
+_SURROGATES = st.text(st.characters(categories=["Cs", "L"]))
+
+
+@given(values)
+def test_every_value_of_json_is_written(value: object) -> None:
+    json.loads(dumps(value), parse_constant=pytest.fail)
+
+
+@given(_SURROGATES)
+def test_lone_surrogates_are_replaced(text: str) -> None:
+    assert not any(0xD800 <= ord(character) < 0xE000 for character in json.loads(dumps(text)))
+
+
+@given(st.binary() | st.text())
+def test_anything_else_is_refused_with_one_error(data: bytes | str) -> None:
+    try:
+        loads(data)
+    except NotJson:
+        return
+
+
+@pytest.mark.parametrize(("levels", "is_read"), [(128, True), (129, False), (900, False)])
+def test_depth_is_bounded(levels: int, is_read: bool) -> None:  # noqa: FBT001 -- a parameter of the test
+    text = '{"a":' * levels + "1" + "}" * levels
+
+    if is_read:
+        assert dumps(loads(text)) == text.encode()
+    else:
+        with pytest.raises(NotJson):
+            loads(text)
+
+
+def test_what_has_no_form_in_json_is_a_fault() -> None:
+    with pytest.raises(Unwritable):
+        dumps({"value": object()})
