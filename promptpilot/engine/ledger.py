@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from promptpilot.clock import Clock, to_ms
 from promptpilot.engine import events, lifecycle
 from promptpilot.engine.commits import Committer
 from promptpilot.engine.commits.items import Columns, FencedWrite, Recorded
 from promptpilot.engine.definition import Step
-from promptpilot.engine.events import EventDraft
+from promptpilot.engine.events import EventDraft, EventKind
 from promptpilot.engine.lifecycle import (
     ExecutionMove,
     ExecutionStatus,
@@ -31,9 +32,31 @@ from promptpilot.engine.reasons import Reason
 from promptpilot.engine.scope import Outcome
 from promptpilot.errors import LeaseLost
 from promptpilot.ids import Kind, new_id
+from promptpilot.models.address import Dialect
 from promptpilot.models.columns import dump_json
+from promptpilot.models.database import Database
 
 _HANDOVER_IN_MS = 0
+
+_FIND = "SELECT status, last_seq FROM executions WHERE id = $1 AND workspace_id = $2"
+_REQUEST_CANCEL = """
+UPDATE executions
+SET cancel_requested_at = coalesce(cancel_requested_at, $2),
+    cancel_reason = coalesce(cancel_reason, $3)
+WHERE id = $1 AND status = 'RUNNING'
+"""
+_CANCEL = """
+UPDATE executions
+SET status = 'CANCELLED', wait_reason = NULL, ready_at = NULL, owner = NULL, current_path = NULL,
+    step_started_at = NULL, attempt_started_at = NULL, finished_at = $2,
+    cancel_requested_at = coalesce(cancel_requested_at, $2),
+    cancel_reason = coalesce(cancel_reason, $3), last_seq = last_seq + 1
+WHERE id = $1 AND status IN ('PENDING', 'WAITING', 'PAUSED')
+"""
+_CANCEL_EVENT = """
+INSERT INTO execution_events (execution_id, seq, kind, at, from_status, to_status)
+VALUES ($1, $2, $3, $4, $5, 'CANCELLED')
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +322,34 @@ async def record(committer: Committer, entry: Entry) -> Recorded:
     if recorded is None:
         raise LeaseLost(f"Execution {entry.id} is not held under fence {entry.fence} any more.")
     return recorded
+
+
+async def cancel_from_outside(
+    database: Database,
+    clock: Clock,
+    workspace_id: str,
+    execution_id: str,
+    reason: str | None,
+) -> ExecutionStatus | None:
+    """Cancel an execution that nobody holds, or ask its holder to; final ones stay as they are.
+
+    Returns the status that was found, None when there is no such execution. The row is locked
+    first, so a race with its holder, or with another request, has exactly one outcome.
+    """
+    now = to_ms(clock.now())
+    lock = " FOR UPDATE" if database.dialect is Dialect.POSTGRES else ""
+    async with database.transaction():
+        rows = await database.fetch(_FIND + lock, execution_id, workspace_id)
+        if not rows:
+            return None
+        status = ExecutionStatus(rows[0]["status"])
+        if status is ExecutionStatus.RUNNING:
+            await database.execute(_REQUEST_CANCEL, execution_id, now, reason)
+        elif not status.is_final:
+            await database.execute(_CANCEL, execution_id, now, reason)
+            told = (execution_id, rows[0]["last_seq"] + 1, EventKind.EXECUTION_STATUS.value)
+            await database.execute(_CANCEL_EVENT, *told, now, status.value)
+        return status
 
 
 def _event(execution_id: str, number: int, draft: EventDraft) -> Columns:
