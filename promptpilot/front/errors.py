@@ -72,13 +72,9 @@ def masked_input(error: GraphQLError) -> GraphQLError:
     return masked(coded(error, "BAD_USER_INPUT"))
 
 
-def masked_exception(error: BaseException) -> GraphQLError:
+def masked_exception(error: Exception) -> GraphQLError:
     """Return what the client may see of an exception that no field caught."""
-    return masked(GraphQLError(str(error), original_error=_as_exception(error)))
-
-
-def _as_exception(error: BaseException) -> Exception:
-    return error if isinstance(error, Exception) else RuntimeError(type(error).__name__)
+    return masked(GraphQLError(str(error), original_error=error))
 
 
 def _cause(error: GraphQLError) -> Exception | None:

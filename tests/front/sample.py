@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import strawberry
 from strawberry.scalars import JSON
 from strawberry.types import Info
 
-from promptpilot.errors import InvalidInput, InvalidMany, NotFound, Required, Unavailable
+from promptpilot.errors import (
+    InvalidInput,
+    InvalidMany,
+    NotFound,
+    PermissionDenied,
+    Required,
+    Unavailable,
+)
 
 SECRET = "hunter2 in the traceback"
 
@@ -100,6 +108,14 @@ class Query:
         return JSON({"value": float("inf"), "big": 2**70, 1: "\ud800"})
 
     @strawberry.field
+    def identified(self, id: UUID) -> str:
+        return str(id)
+
+    @strawberry.field
+    def unwritable(self) -> JSON:
+        return JSON({"value": object()})
+
+    @strawberry.field
     def patched(self, patch: Patch) -> str:
         return patch.title.value if patch.title else "as it was"
 
@@ -179,6 +195,10 @@ class Subscription:
         raise RuntimeError(SECRET)
 
     @strawberry.subscription
+    async def guarded(self) -> AsyncIterator[int]:
+        raise PermissionDenied("This is not yours.")
+
+    @strawberry.subscription
     async def forbidden(self) -> AsyncGenerator[int, None]:
         raise NotFound("There is no such thing.")
         yield 1
@@ -196,6 +216,11 @@ class Watched:
     @strawberry.field
     def context_number(self, info: Info[Any, Any]) -> int:
         return _probe(info).contexts.index(info.context)
+
+    @strawberry.field
+    async def stuck(self) -> str:
+        await asyncio.Event().wait()
+        return "never"
 
 
 schema = strawberry.Schema(Query, Mutation, Subscription)

@@ -100,6 +100,16 @@ async def test_a_context_that_cannot_be_made_is_answered(
     assert ("www-authenticate" in response.headers) == (status == 401)
 
 
+async def test_a_value_that_a_scalar_refuses_is_a_mistake_of_the_client(
+    front: Front, logs: list[EventDict]
+) -> None:
+    response = await front.ask("query ($id: UUID!) { identified(id: $id) }", variables={"id": "x"})
+
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT"}
+    assert not logs
+
+
 async def test_suggestions_are_hidden(front: Front) -> None:
     error = await _error(front, "{ helo }")
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
+from starlette.types import Message
 
 from promptpilot.front.limits import Limits
 from promptpilot.front.negotiation import LEGACY, RESPONSE
@@ -235,6 +236,29 @@ async def test_values_without_a_form_in_json_are_mended(front: Front) -> None:
     response = await front.ask("{ infinite }")
 
     assert response.json() == {"data": {"infinite": {"value": None, "big": 2**70, "1": "\ufffd"}}}
+
+
+async def test_an_answer_that_cannot_be_written_is_a_fault(front: Front) -> None:
+    response = await front.ask("{ unwritable }")
+
+    assert response.status_code == 500
+    assert response.json()["errors"][0]["message"] == "Internal server error"
+
+
+async def test_a_client_that_leaves_while_sending_is_not_answered(front: Front) -> None:
+    headers = [(b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/graphql", "headers": headers}
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await front.app()({**scope, "query_string": b"", "root_path": ""}, receive, send)
+
+    assert not sent
 
 
 async def test_answers_are_not_cached(front: Front) -> None:

@@ -211,6 +211,8 @@ async def test_completing_an_unknown_operation_is_no_breach(wire: Wire) -> None:
         ("query ($x: Int!) { number(value: $x) }", "BAD_USER_INPUT"),
         ("query A { hello } query B { hello }", "OPERATION_RESOLUTION_FAILURE"),
         ("subscription { forbidden }", "NOT_FOUND"),
+        ("subscription { guarded }", "FORBIDDEN"),
+        ("{ unwritable }", "INTERNAL_SERVER_ERROR"),
     ],
 )
 async def test_an_operation_that_cannot_start_ends_alone(wire: Wire, query: str, code: str) -> None:
@@ -237,6 +239,17 @@ async def test_a_source_that_fails_ends_its_operation_behind_a_mask(
     assert messages[1]["payload"][0]["message"] == "Internal server error"
     assert SECRET not in str(messages)
     assert logs[-1]["reference"] == messages[1]["payload"][0]["extensions"]["reference"]
+
+
+async def test_an_event_that_takes_too_long_ends_its_operation(probe: Probe) -> None:
+    limits = Limits(timeout=timedelta(milliseconds=30))
+
+    async with serving(Front(probe, limits)) as server, server.open() as wire:
+        await wire.introduce()
+        await wire.subscribe("subscription { nodes { stuck } }")
+        error = await wire.receive()
+
+    assert (error["type"], error["payload"][0]["extensions"]) == ("error", {"code": "TIMEOUT"})
 
 
 async def test_a_resolver_that_fails_is_masked(wire: Wire) -> None:
