@@ -135,7 +135,10 @@ class Engine:
         Raises NotFound, and InvalidStatus when executions are unfinished and `cancel_running` is
         False. Otherwise they are cancelled.
         """
-        return await self.parts.workflows.delete(principal, id, cancel_running=cancel_running)
+        cancelled = await self.parts.workflows.delete(principal, id, cancel_running=cancel_running)
+        for execution_id in cancelled:
+            self.feed.ring(execution_id)
+        return id
 
     # Triggers
 
@@ -185,7 +188,9 @@ class Engine:
         Raises NotFound, InvalidInput, InvalidMany, LimitExceeded, IdempotencyMismatch; then
         nothing was stored.
         """
-        request = StartRequest(workflow_id, input or {}, idempotency_key, start_at)
+        request = StartRequest(
+            workflow_id, {} if input is None else input, idempotency_key, start_at
+        )
         return self._rung(await start(self.parts.launcher, principal, request))
 
     async def run_trigger(
@@ -200,8 +205,8 @@ class Engine:
         Raises NotFound, InvalidInput, InvalidMany, LimitExceeded, IdempotencyMismatch; then no
         execution was stored.
         """
-        request = RunRequest(trigger_id, input or {}, idempotency_key)
-        return self._rung(await run_by_hand(self.parts.launcher, principal, request))
+        request = RunRequest(trigger_id, {} if input is None else input, idempotency_key)
+        return self._rung(await run_by_hand(self.database, self.parts.launcher, principal, request))
 
     async def cancel_execution(
         self, principal: Principal, id: str, reason: str | None = None

@@ -35,8 +35,8 @@ _TRIES: Final = 5
 class Executions(Protocol):
     """What deleting a workflow must know of its executions."""
 
-    async def cancel_all(self, workflow_id: str) -> int:
-        """Ask every unfinished execution of a workflow to stop; return how many."""
+    async def cancel_all(self, workflow_id: str) -> list[str]:
+        """Ask every unfinished execution of a workflow to stop; return their ids."""
         ...
 
     async def unfinished_count(self, workflow_id: str) -> int:
@@ -102,19 +102,19 @@ class Workflows:
         }
         return await self._store_new(self._new_row(principal, columns), renewed(current.definition))
 
-    async def delete(self, principal: Principal, id: str, *, cancel_running: bool) -> str:
-        """Delete a workflow with its triggers and return its id; its executions stay readable.
+    async def delete(self, principal: Principal, id: str, *, cancel_running: bool) -> list[str]:
+        """Delete a workflow with its triggers; return the ids of executions that were cancelled.
 
         Raises NotFound, and InvalidStatus when executions are unfinished and not to be cancelled.
         """
         await find(Workflow, ids.Kind.WORKFLOW, principal, id)
         if not cancel_running:
             await self._database.retry(partial(self._delete_idle, principal, id))
-            return id
-        await self._executions.cancel_all(id)
+            return []
+        before = await self._executions.cancel_all(id)
         await self._database.retry(Workflow.filter(**_mine(principal, id)).delete)
-        await self._executions.cancel_all(id)  # what was launched in between
-        return id
+        in_between = await self._executions.cancel_all(id)  # launched since
+        return [*before, *in_between]
 
     async def _read(self, principal: Principal, id: str) -> _Current:
         row = await find(Workflow, ids.Kind.WORKFLOW, principal, id)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from promptpilot.engine.access import Access
+from promptpilot.engine.api import Engine
+from promptpilot.engine.assembly import Foundation, assemble
+from promptpilot.engine.commits import Committer, open_committer
 from promptpilot.engine.passwords import Passwords
 from promptpilot.engine.principal import Principal
 from promptpilot.engine.tokens import SessionTokens
 from promptpilot.engine.triggers.manage import Triggers
+from promptpilot.engine.triggers.secrets import TriggerSecrets
 from promptpilot.engine.vault import Vault
 from promptpilot.engine.versions import Versions
 from promptpilot.engine.workflows import Workflows
 from promptpilot.models.database import Database
 from tests.support.clock import ManualClock
 from tests.support.executions import CountedExecutions
+from tests.support.fakes import FakeFeed, FakeWaker
 from tests.support.people import make_principal
 
 
@@ -81,4 +86,54 @@ def workflows(database: Database, clock: ManualClock, executions: CountedExecuti
 @pytest.fixture
 def triggers(database: Database, clock: ManualClock, vault: Vault) -> Triggers:
     """Give the verbs of triggers."""
-    return Triggers(database, clock, vault, Versions())
+    return Triggers(database, clock, TriggerSecrets(vault), Versions())
+
+
+@pytest.fixture
+async def committer(database: Database, clock: ManualClock) -> AsyncIterator[Committer]:
+    """Give the way in for writes to executions, on the test's clock."""
+    opened = await open_committer(database, clock=clock)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def waker() -> FakeWaker:
+    """Give a bell that counts its rings."""
+    return FakeWaker()
+
+
+@pytest.fixture
+def feed() -> FakeFeed:
+    """Give a bell that remembers for which executions it rang."""
+    return FakeFeed()
+
+
+@pytest.fixture
+def foundation(  # noqa: PLR0913, PLR0917 -- it takes one fixture for each part
+    database: Database,
+    committer: Committer,
+    clock: ManualClock,
+    waker: FakeWaker,
+    feed: FakeFeed,
+    vault: Vault,
+    passwords: Passwords,
+    sessions: SessionTokens,
+) -> Foundation:
+    """Give what an Engine stands on; use `replace` for other settings."""
+    return Foundation(
+        database=database,
+        committer=committer,
+        clock=clock,
+        waker=waker,
+        feed=feed,
+        vault=vault,
+        passwords=passwords,
+        sessions=sessions,
+    )
+
+
+@pytest.fixture
+def engine(foundation: Foundation) -> Engine:
+    """Give all verbs."""
+    return assemble(foundation)

@@ -9,10 +9,10 @@ class CountedExecutions:
     def __init__(self) -> None:
         self.unfinished = 0
 
-    async def cancel_all(self, workflow_id: str) -> int:
-        """Finish all; return how many."""
+    async def cancel_all(self, workflow_id: str) -> list[str]:
+        """Finish all; return their ids."""
         count, self.unfinished = self.unfinished, 0
-        return count
+        return [f"ex_{number}" for number in range(count)]
 
     async def unfinished_count(self, workflow_id: str) -> int:
         """Tell how many are left."""

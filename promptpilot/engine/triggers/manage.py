@@ -43,7 +43,6 @@ from promptpilot.engine.triggers.secrets import (
     superseded,
 )
 from promptpilot.engine.triggers.signatures import WebhookScheme
-from promptpilot.engine.vault import Vault
 from promptpilot.engine.versions import Versions
 from promptpilot.errors import InvalidInput
 from promptpilot.models import Trigger, Workflow
@@ -59,10 +58,12 @@ _INPUT: Final = ("input", "input")
 class Triggers:
     """The verbs of triggers."""
 
-    def __init__(self, database: Database, clock: Clock, vault: Vault, versions: Versions) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, secrets: TriggerSecrets, versions: Versions
+    ) -> None:
         self._database = database
         self._clock = clock
-        self._secrets = TriggerSecrets(vault)
+        self._secrets = secrets
         self._versions = versions
 
     async def create(self, principal: Principal, draft: TriggerDraft) -> tuple[Trigger, str | None]:

@@ -1,0 +1,219 @@
+"""Takes a webhook call: verifies it over its raw bytes, reads it, and starts the execution.
+
+Rules: nothing of a call is parsed or stored before its signature is verified. Whatever came of a
+call for an existing trigger is recorded as a firing; for an unknown one nothing is stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, Final
+
+from promptpilot import ids
+from promptpilot.clock import Clock
+from promptpilot.engine.launch import FiringDraft, Launcher, LaunchRequest
+from promptpilot.engine.ownership import not_found
+from promptpilot.engine.strict_json import parse_json
+from promptpilot.engine.triggers import signatures
+from promptpilot.engine.triggers.configs import input_names
+from promptpilot.engine.triggers.firing import (
+    MAX_KEPT_BYTES,
+    Ending,
+    Firings,
+    cut_text,
+    ending_of,
+)
+from promptpilot.engine.triggers.kinds import FiringOutcome, TriggerType
+from promptpilot.engine.triggers.mapping import map_input
+from promptpilot.engine.triggers.receiver import Receiver, find_webhook
+from promptpilot.engine.triggers.secrets import TriggerSecrets
+from promptpilot.engine.triggers.signatures import Verdict, WebhookScheme
+from promptpilot.engine.versions import Versions
+from promptpilot.errors import (
+    CallerError,
+    IdempotencyMismatch,
+    InvalidStatus,
+    PayloadTooLarge,
+    SignatureInvalid,
+)
+from promptpilot.models.database import Database
+
+#: Headers that prove something; workflows do not get to see them.
+_PROOFS: Final = ("authorization", "cookie", "signature", "secret", "token", "api-key")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A webhook call as it came in. Names of headers are in lower case."""
+
+    trigger_id: str
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    source_ip: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What a call led to. No execution: it was a mere ping."""
+
+    execution_id: str | None
+    is_duplicate: bool
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """A call, the trigger it is for, and what its signature proves."""
+
+    call: Call
+    receiver: Receiver
+    verdict: Verdict
+
+
+class Inbound:
+    """The way in for webhook calls."""
+
+    def __init__(
+        self,
+        database: Database,
+        launcher: Launcher,
+        versions: Versions,
+        secrets: TriggerSecrets,
+        clock: Clock,
+        max_body_bytes: int,
+    ) -> None:
+        self._database = database
+        self._launcher = launcher
+        self._versions = versions
+        self._secrets = secrets
+        self._clock = clock
+        self._max_body_bytes = max_body_bytes
+        self._firings = Firings(database, clock)
+
+    async def accept(self, call: Call) -> Accepted:
+        """Verify, read and start; `Engine.accept_call` says what is raised."""
+        self._check_size(call.body)
+        receiver = await find_webhook(self._database, call.trigger_id)
+        arrival = _Arrival(call, receiver, self._verify(receiver, call))
+        if not arrival.verdict.is_verified:
+            await self._refuse(arrival)
+        unread = _draft(arrival)
+        async with self._recording(receiver, unread):
+            payload = parse_json(call.body)
+        read = replace(unread, payload=payload) if len(call.body) <= MAX_KEPT_BYTES else unread
+        async with self._recording(receiver, read):
+            return await self._start(arrival, read, payload)
+
+    def _check_size(self, body: bytes) -> None:
+        if len(body) > self._max_body_bytes:
+            message = f"The body may have at most {self._max_body_bytes} bytes."
+            raise PayloadTooLarge(message, self._max_body_bytes)
+
+    def _verify(self, receiver: Receiver, call: Call) -> Verdict:
+        now = self._clock.now()
+        return signatures.verify(
+            WebhookScheme(receiver.config["scheme"]),
+            self._secrets.active(receiver.secrets, now),
+            call.headers,
+            call.body,
+            now,
+            timedelta(seconds=receiver.config["tolerance_seconds"]),
+        )
+
+    async def _refuse(self, arrival: _Arrival) -> None:
+        """Record that a call proves nothing and say so, but not that the trigger is there if off.
+
+        Nothing of the body is kept: anybody can send one.
+        """
+        receiver, code = arrival.receiver, arrival.verdict.failure_code
+        draft = FiringDraft(
+            id=ids.new_id(ids.Kind.FIRING),
+            trigger_id=receiver.id,
+            scheme=receiver.config["scheme"],
+            is_verified=False,
+            used_previous_secret=False,
+            source_ip=arrival.call.source_ip,
+        )
+        await self._firings.record(receiver, draft, Ending(FiringOutcome.REJECTED, code))
+        if not receiver.is_on:
+            raise not_found(ids.Kind.TRIGGER, receiver.id)
+        raise SignatureInvalid(f"The call is not signed as it must be: {code}.", str(code))
+
+    async def _start(self, arrival: _Arrival, draft: FiringDraft, payload: Any) -> Accepted:
+        receiver = arrival.receiver
+        if not receiver.is_on:
+            raise InvalidStatus("The trigger or its workflow is switched off.", "INACTIVE")
+        if arrival.verdict.is_ping:
+            await self._firings.record(receiver, draft, Ending(FiringOutcome.FILTERED))
+            return Accepted(None, is_duplicate=False, message="pong")
+        headers = _shown(arrival.call.headers)
+        given = await self._input(receiver, payload, headers)
+        request = LaunchRequest(
+            target=receiver.target,
+            input=receiver.input_with(given),
+            trigger_type=TriggerType.WEBHOOK,
+            trigger_id=receiver.id,
+            trigger_data={"headers": headers, "payload": payload},
+            firing=draft,
+            input_path=("input",),
+        )
+        launched = await self._launcher.launch(request)
+        message = "Execution started." if launched.is_new else "This call came before."
+        return Accepted(launched.execution_id, not launched.is_new, message)
+
+    async def _input(
+        self, receiver: Receiver, payload: Any, headers: Mapping[str, str]
+    ) -> Mapping[str, Any]:
+        mapping = receiver.config["input_mapping"]
+        if mapping:
+            return map_input(mapping, payload, headers, self._clock.now())
+        if isinstance(payload, dict) and isinstance(payload.get("input"), dict):
+            given: dict[str, Any] = payload["input"]
+            return given
+        definition = await self._versions.get(receiver.target.version_id)
+        return {"payload": payload} if "payload" in input_names(definition) else {}
+
+    @asynccontextmanager
+    async def _recording(self, receiver: Receiver, draft: FiringDraft) -> AsyncIterator[None]:
+        """Record a firing that is refused inside; the launcher has recorded a mismatch itself."""
+        try:
+            yield
+        except IdempotencyMismatch:
+            raise
+        except CallerError as fault:
+            await self._firings.record(receiver, draft, ending_of(fault))
+            raise
+
+
+def _draft(arrival: _Arrival) -> FiringDraft:
+    call, verdict = arrival.call, arrival.verdict
+    return FiringDraft(
+        id=ids.new_id(ids.Kind.FIRING),
+        trigger_id=arrival.receiver.id,
+        dedupe_key=verdict.message_id or dedupe_key(call),
+        body_sha256=hashlib.sha256(call.body).hexdigest(),
+        scheme=arrival.receiver.config["scheme"],
+        is_verified=True,
+        used_previous_secret=verdict.used_previous_secret,
+        payload=cut_text(call.body),
+        source_ip=call.source_ip,
+    )
+
+
+def dedupe_key(call: Call) -> str:
+    """Return what makes a call unique whose sender gives it no id: its time and its body."""
+    timestamp = call.headers.get("x-timestamp", "")
+    return hashlib.sha256(timestamp.encode() + call.body).hexdigest()
+
+
+def _shown(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers that expressions may read: no proofs, and nothing that JSON cannot say."""
+    return {
+        name: value
+        for name, value in headers.items()
+        if value.isprintable() and not any(proof in name for proof in _PROOFS)
+    }
