@@ -1,0 +1,202 @@
+"""What lists show: the caller's rows, less what a filter leaves out, in the order asked for.
+
+Rules: a malformed id in a filter matches nothing, and so does a text that cannot be stored. An
+empty list of alternatives matches nothing; null means that the condition is not made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
+
+from tortoise.expressions import Q
+from tortoise.queryset import QuerySet
+
+from promptpilot import ids
+from promptpilot.engine.lifecycle import ExecutionStatus, WaitReason
+from promptpilot.engine.principal import Principal
+from promptpilot.errors import InvalidInput
+from promptpilot.models import Execution, Firing, Workflow
+from promptpilot.models.columns import Row, check_json
+from promptpilot.models.database import Database, Dialect
+from promptpilot.schema.enums import (
+    OrderDirection,
+    WorkflowExecutionOrderField,
+    WorkflowOrderField,
+)
+from promptpilot.schema.given import given
+from promptpilot.schema.paging import Page, PageRequest, Sorting, page_of
+from promptpilot.schema.types.execution_input import (
+    WorkflowExecutionFilter,
+    WorkflowExecutionOrder,
+)
+from promptpilot.schema.types.relay import DateTimeRange
+from promptpilot.schema.types.trigger_input import TriggerFiringFilter
+from promptpilot.schema.types.workflow_input import WorkflowFilter, WorkflowOrder
+
+#: Counting a longer list of executions would cost more than the number is worth.
+MAX_COUNTED: Final = 10_000
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_NOTHING: Final = Q(id__in=[])
+
+R = TypeVar("R", bound=Row)
+
+
+def executions(principal: Principal, where: WorkflowExecutionFilter | None) -> QuerySet[Execution]:
+    """Return the caller's executions that a filter lets through."""
+    rows = Execution.filter(workspace_id=principal.workspace_id)
+    if not where:
+        return rows
+    rows = _by_ids(rows, "workflow_id", where.workflow_ids, ids.Kind.WORKFLOW)
+    rows = _by_ids(rows, "trigger_id", where.trigger_ids, ids.Kind.TRIGGER)
+    rows = _by_values(rows, "trigger_type", where.trigger_types)
+    rows = _made_in(rows, where.created_at)
+    if (statuses := given(where.statuses)) is not None:
+        rows = rows.filter(_shown_as(statuses))
+    if (key := given(where.idempotency_key)) is not None:
+        rows = rows.filter(Q(idempotency_key=key) if _is_storable(key) else _NOTHING)
+    return rows
+
+
+async def execution_page(
+    rows: QuerySet[Execution], order: WorkflowExecutionOrder | None, page: PageRequest
+) -> Page[Execution]:
+    """Return a page of executions, the newest first unless another order is asked for."""
+    order = order or WorkflowExecutionOrder()
+    key = '"executions"."created_at"'
+    if order.field is WorkflowExecutionOrderField.FINISHED_AT:
+        key = f'COALESCE("executions"."finished_at", {2**63 - 1})'  # unfinished is newest
+    sorting = Sorting(f"executions.{order.field}", key, order.direction is OrderDirection.DESC)
+    return await page_of(rows, sorting, page, MAX_COUNTED)
+
+
+def firings(principal: Principal, where: TriggerFiringFilter | None) -> QuerySet[Firing]:
+    """Return the caller's firings that a filter lets through."""
+    rows = Firing.filter(workspace_id=principal.workspace_id)
+    if not where:
+        return rows
+    return _made_in(_by_values(rows, "outcome", where.outcomes), where.created_at)
+
+
+async def firing_page(rows: QuerySet[Firing], page: PageRequest) -> Page[Firing]:
+    """Return a page of firings, the newest first."""
+    sorting = Sorting("firings.CREATED_AT", '"firings"."created_at"', is_descending=True)
+    return await page_of(rows, sorting, page)
+
+
+async def workflows(
+    database: Database, principal: Principal, where: WorkflowFilter | None
+) -> QuerySet[Workflow]:
+    """Return the caller's workflows that a filter lets through."""
+    rows = Workflow.filter(workspace_id=principal.workspace_id)
+    if not where:
+        return rows
+    rows = _made_in(_by_ids(rows, "id", where.ids, ids.Kind.WORKFLOW), where.created_at)
+    if (is_active := given(where.is_active)) is not None:
+        rows = rows.filter(is_active=is_active)
+    for word in (given(where.search) or "").split():
+        contains = Q(name__icontains=word) | Q(description__icontains=word)
+        rows = rows.filter(contains if _is_storable(word) else _NOTHING)
+    if tags := given(where.tags):
+        rows = rows.filter(id__in=await _tagged(database, principal, tags))
+    return rows
+
+
+async def workflow_page(
+    rows: QuerySet[Workflow], order: WorkflowOrder | None, page: PageRequest
+) -> Page[Workflow]:
+    """Return a page of workflows, the last changed first unless another order is asked for."""
+    order = order or WorkflowOrder()
+    key_type = str if order.field is WorkflowOrderField.NAME else int
+    return await page_of(
+        rows,
+        Sorting(
+            f"workflows.{order.field}",
+            _WORKFLOW_KEYS[order.field],
+            order.direction is OrderDirection.DESC,
+            key_type,
+        ),
+        page,
+    )
+
+
+_WORKFLOW_KEYS: Final = {
+    WorkflowOrderField.NAME: '"workflows"."name"',
+    WorkflowOrderField.CREATED_AT: '"workflows"."created_at"',
+    WorkflowOrderField.UPDATED_AT: '"workflows"."updated_at"',
+    # One that was never executed counts as the oldest.
+    WorkflowOrderField.LAST_EXECUTED_AT: (
+        "COALESCE((SELECT MAX(e.created_at) FROM executions e"
+        ' WHERE e.workflow_id = "workflows"."id"), -1)'
+    ),
+}
+
+_HAS_TAG: Final = {
+    Dialect.SQLITE: "EXISTS (SELECT 1 FROM json_each(tags) WHERE value = {0})",
+    Dialect.POSTGRES: "jsonb_exists(tags::jsonb, {0})",
+}
+
+
+async def _tagged(database: Database, principal: Principal, tags: Sequence[str]) -> list[str]:
+    """Return the ids of the caller's workflows that have all of these tags."""
+    wanted = list(dict.fromkeys(tags))
+    if not all(_is_storable(tag) for tag in wanted):
+        return []
+    has = [_HAS_TAG[database.dialect].format(f"${number + 2}") for number in range(len(wanted))]
+    conditions = " AND ".join(has)
+    sql = f"SELECT id FROM workflows WHERE workspace_id = $1 AND {conditions}"  # noqa: S608 -- ours
+    found = await database.fetch(sql, principal.workspace_id, *wanted)
+    return [row["id"] for row in found]
+
+
+def _by_ids(
+    rows: QuerySet[R], column: str, wanted: Sequence[str] | None, kind: ids.Kind
+) -> QuerySet[R]:
+    if given(wanted) is None:
+        return rows
+    known = [each for each in wanted or () if ids.is_id(each, kind)]
+    return rows.filter(**{f"{column}__in": known})
+
+
+def _by_values(rows: QuerySet[R], column: str, wanted: Sequence[Any] | None) -> QuerySet[R]:
+    if given(wanted) is None:
+        return rows
+    return rows.filter(**{f"{column}__in": [str(value) for value in wanted or ()]})
+
+
+def _made_in(rows: QuerySet[R], range_: DateTimeRange | None) -> QuerySet[R]:
+    if not range_:
+        return rows
+    if since := given(range_.since):
+        rows = rows.filter(created_at__gte=_rounded_up(since))
+    if until := given(range_.until):
+        rows = rows.filter(created_at__lt=_rounded_up(until))
+    return rows
+
+
+def _shown_as(statuses: Sequence[ExecutionStatus]) -> Q:
+    """Select by the status that users see: a handover between workers is RUNNING to them."""
+    handover = Q(wait_reason=WaitReason.HANDOVER.value)
+    wanted = Q(status__in=[status.value for status in statuses])
+    if ExecutionStatus.RUNNING in statuses and ExecutionStatus.WAITING not in statuses:
+        return wanted | handover
+    if ExecutionStatus.WAITING in statuses and ExecutionStatus.RUNNING not in statuses:
+        other = Q(wait_reason__isnull=True) | Q(wait_reason__not=WaitReason.HANDOVER.value)
+        return wanted & other
+    return wanted
+
+
+def _is_storable(text: str) -> bool:
+    try:
+        check_json(text)
+    except InvalidInput:
+        return False
+    return True
+
+
+def _rounded_up(instant: datetime) -> datetime:
+    """Return the next whole millisecond: the database keeps no shorter times."""
+    return instant + _MILLISECOND - _MICROSECOND

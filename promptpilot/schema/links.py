@@ -1,0 +1,42 @@
+"""Names of GraphQL types across files.
+
+Rows are shown as they are: a resolver returns a row, and the field says which GraphQL type shows
+it. A link says so by name, because the types of a graph refer to one another in circles and their
+files must not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+import strawberry
+
+_PACKAGE: Final = "promptpilot.schema.types"
+_HOMES: Final[Mapping[str, str]] = {
+    "User": "access",
+    "AccessToken": "access",
+    "Workflow": "workflow",
+    "WorkflowIssue": "workflow",
+    "WorkflowStep": "step",
+    "WorkflowVariable": "variable",
+    "WorkflowTrigger": "trigger",
+    "TriggerFiring": "firing",
+    "WorkflowExecution": "execution",
+    "WorkflowStepExecution": "step_execution",
+    "ExecutionEvent": "event",
+    "WorkflowConnection": "connections",
+    "WorkflowExecutionConnection": "connections",
+    "TriggerFiringConnection": "connections",
+    "ExecutionEventConnection": "connections",
+}
+
+
+def link(name: str) -> Any:
+    """Return the type called `name`, wherever its file is."""
+    return Annotated[name, strawberry.lazy(f"{_PACKAGE}.{_HOMES[name]}")]
+
+
+def links(name: str) -> Any:
+    """Return a list of the type called `name`."""
+    return list[link(name)]  # type: ignore[misc]  # a type made at run time

@@ -1,0 +1,124 @@
+"""Reads rows for a whole page at once, where a list would otherwise ask for each of its items.
+
+Rules: what is asked for by id is looked for among the rows of the caller's workspace, in the
+query itself; whatever is not there, malformed ids included, is None. Loaders remember what they
+read, so they live as long as one answer.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+from typing import Any, TypeAlias, TypeVar
+
+from strawberry.dataloader import DataLoader
+from tortoise.expressions import Subquery
+from tortoise.functions import Max
+from tortoise.queryset import QuerySet
+
+from promptpilot import ids
+from promptpilot.engine.principal import Principal
+from promptpilot.engine.progress import StepView, step_views_of
+from promptpilot.engine.versions import Versions
+from promptpilot.models import (
+    AccessToken,
+    Execution,
+    Firing,
+    Trigger,
+    User,
+    Workflow,
+    WorkflowStep,
+    WorkflowVariable,
+)
+from promptpilot.models.columns import Row
+
+R = TypeVar("R", bound=Row)
+One: TypeAlias = DataLoader[str, R | None]
+Many: TypeAlias = DataLoader[str, list[R]]
+
+_MAX_BATCH = 500
+
+#: A version never changes, so what one answer read serves the next ones too.
+_VERSIONS = Versions()
+
+
+class Loaders:
+    """The loaders of one answer. Without a principal everything is None or empty."""
+
+    def __init__(self, principal: Principal | None) -> None:
+        self.versions = _VERSIONS
+        workspace_id = principal.workspace_id if principal else ""
+        user_id = principal.user_id if principal else ""
+        workflows = Workflow.filter(workspace_id=workspace_id)
+        triggers = Trigger.filter(workspace_id=workspace_id)
+        of_workflows = {"workflow_id__in": Subquery(workflows.values("id"))}
+        of_triggers = {"trigger_id__in": Subquery(triggers.values("id"))}
+
+        self.user = _one(User.filter(id=user_id))
+        self.access_token = _one(AccessToken.filter(user_id=user_id))
+        self.workflow = _one(workflows)
+        self.step = _one(WorkflowStep.filter(**of_workflows))
+        self.variable = _one(WorkflowVariable.filter(**of_workflows))
+        self.trigger = _one(triggers)
+        self.firing = _one(Firing.filter(workspace_id=workspace_id, **of_triggers))
+        self.execution = _one(Execution.filter(workspace_id=workspace_id))
+        self.steps = _many(WorkflowStep.filter(**of_workflows), "position")
+        self.variables = _many(WorkflowVariable.filter(**of_workflows), "position")
+        self.triggers = _many(triggers, "created_at", "id")
+        self.last_triggered_at: DataLoader[str, datetime | None] = DataLoader(
+            _last_triggered_at, _MAX_BATCH
+        )
+        self.step_views: DataLoader[Execution, list[StepView]] = DataLoader(
+            self._views_of, _MAX_BATCH, cache_key_fn=lambda execution: execution.id
+        )
+
+    def forget(self) -> None:
+        """Drop everything that was read, so that the next answer shows what is true then."""
+        for loader in vars(self).values():
+            if isinstance(loader, DataLoader):
+                loader.clear_all()
+
+    async def step_view(self, id: str) -> StepView | None:
+        """Return the step execution with this id."""
+        parts = ids.split_step_execution_id(id)
+        execution = await self.execution.load(parts[0]) if parts else None
+        if parts is None or execution is None:
+            return None
+        views = await self.step_views.load(execution)
+        return next((view for view in views if view.path == parts[1]), None)
+
+    async def _views_of(self, executions: list[Execution]) -> list[list[StepView]]:
+        views = await step_views_of(executions, self.versions)
+        return [views[execution.id] for execution in executions]
+
+
+async def _last_triggered_at(trigger_ids: list[str]) -> list[datetime | None]:
+    executions = Execution.filter(trigger_id__in=trigger_ids).annotate(at=Max("created_at"))
+    found = dict(await executions.group_by("trigger_id").values_list("trigger_id", "at"))
+    return [found.get(trigger_id) for trigger_id in trigger_ids]
+
+
+async def if_any(loader: One[R], id: str | None) -> R | None:
+    """Load a row that may not be there to load."""
+    return None if id is None else await loader.load(id)
+
+
+def _one(rows: QuerySet[R]) -> One[R]:
+    async def load(keys: list[str]) -> list[R | None]:
+        known = [key for key in keys if ids.kind_of(key)]
+        found: dict[Any, R] = {row.pk: row for row in await rows.filter(id__in=known)}
+        return [found.get(key) for key in keys]
+
+    return DataLoader(load, _MAX_BATCH)
+
+
+def _many(rows: QuerySet[R], *order: str) -> Many[R]:
+    """Load the rows of each workflow."""
+
+    async def load(keys: list[str]) -> list[list[R]]:
+        found: defaultdict[str, list[R]] = defaultdict(list)
+        for row in await rows.filter(workflow_id__in=keys).order_by(*order):
+            found[row.workflow_id].append(row)  # type: ignore[attr-defined]  # asked for by it
+        return [found[key] for key in keys]
+
+    return DataLoader(load, _MAX_BATCH)

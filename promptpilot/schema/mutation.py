@@ -1,0 +1,17 @@
+"""Writing: all mutations under one root."""
+
+from __future__ import annotations
+
+import strawberry
+
+from promptpilot.schema.mutations.access import AccessMutations
+from promptpilot.schema.mutations.execution import ExecutionMutations
+from promptpilot.schema.mutations.trigger import TriggerMutations
+from promptpilot.schema.mutations.workflow import WorkflowMutations
+
+
+@strawberry.type(
+    description="Writing. Everything a mutation reports is stored before the answer is sent."
+)
+class Mutation(AccessMutations, WorkflowMutations, TriggerMutations, ExecutionMutations):
+    """All mutations."""

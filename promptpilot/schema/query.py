@@ -1,0 +1,121 @@
+"""Reading: every query hands over to rows of the caller alone."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+from promptpilot import models as rows
+from promptpilot.schema import declare, filters
+from promptpilot.schema.context import Info
+from promptpilot.schema.links import link, links
+from promptpilot.schema.nodes import load_node, load_nodes
+from promptpilot.schema.paging import Page, PageRequest
+from promptpilot.schema.server import describe_server
+from promptpilot.schema.types.execution_input import WorkflowExecutionFilter, WorkflowExecutionOrder
+from promptpilot.schema.types.relay import Node
+from promptpilot.schema.types.server import ServerInfo
+from promptpilot.schema.types.workflow_input import WorkflowFilter, WorkflowOrder
+
+
+@strawberry.type(
+    description=(
+        "Reading. A null single object means that it does not exist or may not be seen; nobody"
+        " can tell which."
+    )
+)
+class Query:
+    """Reading."""
+
+    @declare.field(description="Any object by its id.", graphql_type=Node | None)
+    @staticmethod
+    async def node(
+        info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
+    ) -> object | None:
+        return await load_node(info.context.loaders, id)
+
+    @declare.field(
+        description="Several objects, in the order of the ids (at most 100).",
+        graphql_type=list[Node | None],
+    )
+    @staticmethod
+    async def nodes(
+        info: Info,
+        ids: Annotated[list[strawberry.ID], strawberry.argument(description="Their ids.")],
+    ) -> list[object | None]:
+        return await load_nodes(info.context.loaders, ids)
+
+    @declare.field(
+        description="The caller; null when not signed in.", graphql_type=link("User") | None
+    )
+    @staticmethod
+    async def viewer(info: Info) -> rows.User | None:
+        caller = info.context.principal
+        return await info.context.loaders.user.load(caller.user_id) if caller else None
+
+    @declare.field(description="The caller's access tokens.", graphql_type=links("AccessToken"))
+    @staticmethod
+    async def access_tokens(info: Info) -> list[rows.AccessToken]:
+        tokens = rows.AccessToken.filter(user_id=info.context.require().user_id)
+        return await tokens.order_by("-created_at", "-id").limit(1000)
+
+    @declare.field(description="A workflow.", graphql_type=link("Workflow") | None)
+    @staticmethod
+    async def workflow(
+        info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
+    ) -> rows.Workflow | None:
+        info.context.require()
+        return await info.context.loaders.workflow.load(id)
+
+    @declare.connection("WorkflowConnection", "Workflows the caller may see.")
+    @staticmethod
+    async def workflows(
+        info: Info,
+        page: PageRequest,
+        where: Annotated[
+            WorkflowFilter | None, strawberry.argument(description="Filter.")
+        ] = strawberry.UNSET,
+        order_by: Annotated[
+            WorkflowOrder | None, strawberry.argument(description="Order.")
+        ] = strawberry.UNSET,
+    ) -> Page[rows.Workflow]:
+        database, caller = info.context.engine.database, info.context.require()
+        found = await filters.workflows(database, caller, where)
+        return await filters.workflow_page(found, order_by, page)
+
+    @declare.field(description="A trigger.", graphql_type=link("WorkflowTrigger") | None)
+    @staticmethod
+    async def trigger(
+        info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
+    ) -> rows.Trigger | None:
+        info.context.require()
+        return await info.context.loaders.trigger.load(id)
+
+    @declare.field(description="An execution.", graphql_type=link("WorkflowExecution") | None)
+    @staticmethod
+    async def execution(
+        info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
+    ) -> rows.Execution | None:
+        info.context.require()
+        return await info.context.loaders.execution.load(id)
+
+    @declare.connection("WorkflowExecutionConnection", "Executions the caller may see.")
+    @staticmethod
+    async def executions(
+        info: Info,
+        page: PageRequest,
+        where: Annotated[
+            WorkflowExecutionFilter | None, strawberry.argument(description="Filter.")
+        ] = strawberry.UNSET,
+        order_by: Annotated[
+            WorkflowExecutionOrder | None, strawberry.argument(description="Order.")
+        ] = strawberry.UNSET,
+    ) -> Page[rows.Execution]:
+        found = filters.executions(info.context.require(), where)
+        return await filters.execution_page(found, order_by, page)
+
+    @declare.field(description="About the server.")
+    @staticmethod
+    def server_info(info: Info) -> ServerInfo:
+        return describe_server(info.context.engine.settings)

@@ -1,0 +1,191 @@
+"""The scalars of the API: how each is read from a client and shown to one.
+
+Rules: a reader raises ValueError with a message that names the value and the way out; graphql-core
+puts it before the client. What JSON cannot carry never gets in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Final, NewType
+
+import strawberry
+from strawberry.types.scalar import ScalarDefinition
+
+from promptpilot.errors import InvalidInput
+from promptpilot.models.columns import check_json
+
+JSON = NewType("JSON", object)
+JSONObject = NewType("JSONObject", dict[str, Any])
+SafeInt = NewType("SafeInt", int)
+Expression = NewType("Expression", str)
+URL = NewType("URL", str)
+
+_MAX_SAFE: Final = 2**53 - 1
+_INSTANT: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)"
+)
+_SHOWN_LENGTH: Final = 40
+
+
+def read_instant(value: object) -> datetime:
+    """Return the UTC instant that an RFC 3339 text with an offset names."""
+    match = _INSTANT.fullmatch(value) if isinstance(value, str) and value.isascii() else None
+    if match is None:
+        raise ValueError(
+            f"{_shown(value)} is not a time of RFC 3339 with an offset;"
+            " write it like 2026-11-23T04:00:00Z."
+        )
+    day, time, fraction, offset = match.groups()
+    microseconds = ((fraction or "") + "000000")[:6]
+    offset = "+00:00" if offset in "Zz" else offset
+    try:
+        return datetime.fromisoformat(f"{day}T{time}.{microseconds}{offset}").astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{_shown(value)} is not a time: {error}.") from None
+
+
+def show_instant(instant: datetime) -> str:
+    """Return RFC 3339 in UTC with a Z; raise ValueError for an instant without a zone."""
+    if instant.tzinfo is None:
+        raise ValueError("An instant without a zone cannot be shown.")
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def read_safe_int(value: object) -> int:
+    """Return an integer that JavaScript keeps exactly."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _refusal(value, "an integer")
+    if abs(value) > _MAX_SAFE:
+        raise ValueError(
+            f"{_shown(value)} is not between -{_MAX_SAFE} and {_MAX_SAFE}; larger numbers lose"
+            " digits in JSON, send them as text."
+        )
+    return value
+
+
+def read_json(value: object) -> object:
+    """Return a JSON value that can be stored and read by everybody."""
+    try:
+        check_json(value)
+    except InvalidInput as error:
+        raise ValueError(f"This JSON cannot be stored: {error.message}.") from None
+    return value
+
+
+def read_json_object(value: object) -> object:
+    """Return a JSON object; refuse lists and bare values."""
+    if not isinstance(value, dict):
+        raise _refusal(value, "a JSON object; write it like {}")
+    return read_json(value)
+
+
+def read_text(value: object) -> str:
+    """Return a text that can be stored and read by everybody."""
+    if not isinstance(value, str):
+        raise _refusal(value, "a text")
+    return str(read_json(value))
+
+
+def read_url(value: object) -> str:
+    """Return an absolute http or https URL."""
+    text = read_text(value)
+    if not re.match(r"https?://[^\s/]", text):
+        raise _refusal(value, "an absolute http or https URL")
+    return text
+
+
+def read_decimal(value: object) -> Decimal:
+    """Return the exact number of a decimal text."""
+    if not isinstance(value, str) or not re.fullmatch(r"-?\d{1,30}(\.\d{1,30})?", value):
+        raise _refusal(value, 'a decimal number; write it like "0.000315"')
+    return Decimal(value)
+
+
+def show_decimal(value: Decimal) -> str:
+    """Return the number without an exponent."""
+    return format(value, "f")
+
+
+def _refusal(value: object, wanted: str) -> ValueError:
+    return ValueError(f"{_shown(value)} is not {wanted}.")
+
+
+def _shown(value: object) -> str:
+    text = f'"{value}"' if isinstance(value, str) else type(value).__name__
+    if isinstance(value, int | float) and abs(value) < 10**30:
+        text = str(value)
+    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}…"
+
+
+def _scalar(name: str, description: str, url: str, **functions: Any) -> ScalarDefinition:
+    scalar: ScalarDefinition = strawberry.scalar(
+        name=name, description=description, specified_by_url=url, **functions
+    )
+    return scalar
+
+
+_RFC_8259: Final = "https://www.rfc-editor.org/rfc/rfc8259"
+
+#: Which Python type stands for which scalar.
+SCALARS: Mapping[object, ScalarDefinition] = MappingProxyType(
+    {
+        datetime: _scalar(
+            "DateTime",
+            "A point in time as RFC 3339 in UTC with a trailing Z, e.g."
+            " `2026-11-23T04:00:00.123456Z`. Input needs an offset; a value without one is"
+            " refused.",
+            "https://scalars.graphql.org/andimarek/date-time.html",
+            serialize=show_instant,
+            parse_value=read_instant,
+        ),
+        JSON: _scalar(
+            "JSON",
+            "Any JSON value. Used only where the shape belongs to the user (inputs, outputs,"
+            " payloads), never for things the server interprets.",
+            _RFC_8259,
+            parse_value=read_json,
+        ),
+        JSONObject: _scalar(
+            "JSONObject",
+            "A JSON object (never an array or a bare scalar).",
+            _RFC_8259,
+            parse_value=read_json_object,
+        ),
+        SafeInt: _scalar(
+            "SafeInt",
+            "An integer that JavaScript keeps exactly (|n| < 2^53): tokens, milliseconds,"
+            " sequence numbers. `Int` stops at 24.8 days of milliseconds.",
+            "https://the-guild.dev/graphql/scalars/docs/scalars/safe-int",
+            serialize=read_safe_int,
+            parse_value=read_safe_int,
+        ),
+        Decimal: _scalar(
+            "Decimal",
+            'An exact decimal number as a string, e.g. `"0.000315"`.',
+            "https://speleotrove.com/decimal/daconvs.html",
+            serialize=show_decimal,
+            parse_value=read_decimal,
+        ),
+        Expression: _scalar(
+            "Expression",
+            "An expression in the CEL subset of `semantics.md` (one number type, bounded cost),"
+            ' e.g. `steps.classify.output.json.label == "refund"`; parsed and checked when it is'
+            " saved.",
+            "https://github.com/google/cel-spec",
+            parse_value=read_text,
+        ),
+        URL: _scalar(
+            "URL",
+            "An absolute http or https URL.",
+            "https://url.spec.whatwg.org/",
+            parse_value=read_url,
+        ),
+    }
+)

@@ -1,0 +1,49 @@
+"""What clients can know about this server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import promptpilot
+from promptpilot.engine.api import EngineSettings
+from promptpilot.engine.checks import MAX_STEPS
+from promptpilot.engine.definition import ModelProvider
+from promptpilot.engine.providers.registry import PROVIDERS
+from promptpilot.schema.paging import MAX_SIZE
+from promptpilot.schema.types.server import ModelProviderInfo, ServerInfo, ServerLimits
+
+#: Deepest selection that a query may make; the front holds clients to it.
+MAX_QUERY_DEPTH: Final = 12
+
+_NAMES: Final[Mapping[ModelProvider, str]] = {
+    ModelProvider.OPENAI: "OpenAI",
+    ModelProvider.AZURE_OPENAI: "Azure OpenAI",
+    ModelProvider.ANTHROPIC: "Anthropic",
+    ModelProvider.GOOGLE: "Google Gemini",
+    ModelProvider.OPENAI_COMPATIBLE: "OpenAI-compatible",
+    ModelProvider.SIMULATOR: "Simulator",
+}
+
+
+def describe_server(settings: EngineSettings) -> ServerInfo:
+    """Return what this server is and allows."""
+    limits = ServerLimits(
+        max_page_size=MAX_SIZE,
+        max_query_depth=MAX_QUERY_DEPTH,
+        max_steps=MAX_STEPS,
+        max_input_bytes=settings.max_input_bytes,
+    )
+    providers = [_describe(provider) for provider in ModelProvider]
+    return ServerInfo(version=promptpilot.__version__, limits=limits, providers=providers)
+
+
+def _describe(provider: ModelProvider) -> ModelProviderInfo:
+    is_reached = provider in PROVIDERS
+    return ModelProviderInfo(
+        provider=provider,
+        name=_NAMES[provider],
+        is_enabled=is_reached,
+        is_configured=provider is ModelProvider.SIMULATOR,  # the only one without credentials
+        models=[],
+    )

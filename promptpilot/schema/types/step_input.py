@@ -1,0 +1,171 @@
+"""Steps as clients send them."""
+
+from __future__ import annotations
+
+import strawberry
+
+from promptpilot.engine import definition
+from promptpilot.errors import InvalidInput
+from promptpilot.schema.given import Path, given, texts
+from promptpilot.schema.scalars import Expression, JSONObject
+from promptpilot.schema.types.model_target import (
+    ModelRoutingInput,
+    ModelTargetInput,
+)
+
+
+@strawberry.input(description="PROMPT step; give `promptId` or `content`.")
+class PromptStepConfigInput:
+    """PROMPT step; give `promptId` or `content`."""
+
+    content: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Text written into the step."
+    )
+    instructions: str | None = strawberry.field(
+        default=strawberry.UNSET, description="System instructions."
+    )
+    models: list[ModelTargetInput] = strawberry.field(description="Models to call, at least one.")
+    routing: ModelRoutingInput | None = strawberry.field(
+        default=strawberry.UNSET, description="How several are used."
+    )
+
+    def to_config(self) -> definition.PromptConfig:
+        """Return the configuration as the engine knows it."""
+        return definition.PromptConfig(
+            models=tuple(model.to_target() for model in self.models),
+            content=given(self.content),
+            instructions=given(self.instructions),
+            routing=self.routing.to_routing() if self.routing else definition.ModelRouting(),
+        )
+
+
+@strawberry.input(
+    description=(
+        "CONDITION step. Steps are named, not given by id, so that a whole workflow can be sent"
+        " at once."
+    )
+)
+class ConditionStepConfigInput:
+    """CONDITION step."""
+
+    condition: Expression = strawberry.field(description="What is tested; must yield a boolean.")
+    then_step_name: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Name of the later step to go to if it is true."
+    )
+    else_step_name: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Name of the step to go to if not."
+    )
+
+    def to_config(self) -> definition.ConditionConfig:
+        """Return the configuration as the engine knows it."""
+        return definition.ConditionConfig(
+            condition=self.condition,
+            then_step=given(self.then_step_name),
+            else_step=given(self.else_step_name),
+        )
+
+
+@strawberry.input(description="TRANSFORM step.")
+class TransformStepConfigInput:
+    """TRANSFORM step."""
+
+    set: JSONObject = strawberry.field(description="The step's output: field -> expression.")
+
+    def to_config(self, path: Path) -> definition.TransformConfig:
+        """Return the configuration as the engine knows it; raise InvalidInput."""
+        return definition.TransformConfig(set=texts(self.set, (*path, "set")))
+
+
+@strawberry.input(
+    one_of=True,
+    description=("Configuration of a step: exactly one member, which also says the step's type."),
+)
+class StepConfigInput:
+    """Configuration of a step: exactly one member, which also says the step's type."""
+
+    prompt: PromptStepConfigInput | None = strawberry.field(
+        default=strawberry.UNSET, description="PROMPT"
+    )
+    condition: ConditionStepConfigInput | None = strawberry.field(
+        default=strawberry.UNSET, description="CONDITION"
+    )
+    transform: TransformStepConfigInput | None = strawberry.field(
+        default=strawberry.UNSET, description="TRANSFORM"
+    )
+
+    def to_config(self, path: Path) -> definition.StepConfig:
+        """Return the one configuration that was given; raise InvalidInput."""
+        if self.prompt:
+            return self.prompt.to_config()
+        if self.condition:
+            return self.condition.to_config()
+        if self.transform:
+            return self.transform.to_config((*path, "transform"))
+        raise InvalidInput("Give exactly one of prompt, condition and transform.", path)
+
+
+@strawberry.input(description="Retries.")
+class RetryPolicyInput:
+    """Retries."""
+
+    max_attempts: int = strawberry.field(default=1, description="Attempts in all, 1 to 10.")
+    initial_delay_ms: int = strawberry.field(
+        default=1000, description="Wait before the second attempt."
+    )
+    max_delay_ms: int = strawberry.field(default=60000, description="Longest wait.")
+    backoff_factor: float = strawberry.field(default=2.0, description="Factor from wait to wait.")
+
+    def to_policy(self) -> definition.RetryPolicy:
+        """Return the policy as the engine knows it."""
+        return definition.RetryPolicy(
+            max_attempts=self.max_attempts,
+            initial_delay_ms=self.initial_delay_ms,
+            max_delay_ms=self.max_delay_ms,
+            backoff_factor=self.backoff_factor,
+        )
+
+
+@strawberry.input(
+    description=(
+        "A step, as part of a whole definition. With `id` an existing step is changed and keeps"
+        " its history; steps left out are deleted."
+    )
+)
+class WorkflowStepInput:
+    """A step, as part of a whole definition."""
+
+    id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="Existing step."
+    )
+    name: str = strawberry.field(description="Name, unique in the workflow.")
+    config: StepConfigInput = strawberry.field(description="What to do.")
+    inputs: JSONObject | None = strawberry.field(
+        default=strawberry.UNSET, description="Where each input comes from."
+    )
+    outputs: JSONObject | None = strawberry.field(
+        default=strawberry.UNSET, description="Names for parts of the output."
+    )
+    run_if: Expression | None = strawberry.field(
+        default=strawberry.UNSET, description="Runs only if this is true."
+    )
+    retry: RetryPolicyInput | None = strawberry.field(
+        default=strawberry.UNSET, description="Retries."
+    )
+    timeout_seconds: int | None = strawberry.field(
+        default=strawberry.UNSET, description="Time allowed for one attempt."
+    )
+    continue_on_error: bool = strawberry.field(default=False, description="Go on after a failure.")
+
+    def to_step(self, path: Path) -> definition.Step:
+        """Return the step as the engine knows it; raise InvalidInput, naming what is wrong."""
+        return definition.Step(
+            id=self.id or "",
+            name=self.name,
+            config=self.config.to_config((*path, "config")),
+            inputs=texts(self.inputs or {}, (*path, "inputs")),
+            outputs=texts(self.outputs or {}, (*path, "outputs")),
+            run_if=given(self.run_if),
+            retry=self.retry.to_policy() if self.retry else definition.RetryPolicy(),
+            timeout_seconds=given(self.timeout_seconds),
+            continue_on_error=self.continue_on_error,
+        )

@@ -1,0 +1,1 @@
+"""The GraphQL API, through its schema and a real engine, on both databases."""

@@ -1,0 +1,87 @@
+"""Workflows and triggers as clients send them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.schema.api import Api
+
+SIMULATOR = {"provider": "SIMULATOR", "model": "echo", "parameters": {"temperature": 0}}
+
+
+def step(name: str, **others: Any) -> dict[str, Any]:
+    """Make a step that computes one value."""
+    return {"name": name, "config": {"transform": {"set": {"value": "1 + 1"}}}, **others}
+
+
+def triage() -> dict[str, Any]:
+    """Make a workflow with a step of each type, one of which is left out."""
+    return {
+        "name": "Triage",
+        "description": "Looks at issues.",
+        "tags": ["github", "bugs"],
+        "metadata": {"team": "core"},
+        "variables": [
+            {"name": "title", "isRequired": True, "description": "What it is called."},
+            {"name": "summary", "kind": "OUTPUT"},
+        ],
+        "steps": [
+            {
+                "name": "take",
+                "config": {"transform": {"set": {"title": "upper(input.title)"}}},
+                "inputs": {"given": "input.title"},
+            },
+            {
+                "name": "is_bug",
+                "config": {
+                    "condition": {
+                        "condition": 'contains(steps.take.output.title, "BUG")',
+                        "elseStepName": "other",
+                    }
+                },
+            },
+            {
+                "name": "summary",
+                "config": {
+                    "prompt": {
+                        "content": "Summarise: {{ steps.take.output.title }}",
+                        "models": [SIMULATOR],
+                    }
+                },
+                "retry": {"maxAttempts": 3},
+                "outputs": {"summary": "output.text"},
+            },
+            step("other", runIf="false"),
+        ],
+    }
+
+
+async def make_workflow(api: Api, **changes: Any) -> str:
+    """Store a workflow and return its id."""
+    payload = await api.mutate(
+        "createWorkflow", {**triage(), **changes}, "workflow { id } errors { message path }"
+    )
+    assert payload["errors"] == []
+    return str(payload["workflow"]["id"])
+
+
+async def make_trigger(api: Api, workflow_id: str, config: dict[str, Any]) -> str:
+    """Store a trigger and return its id."""
+    payload = await api.mutate(
+        "createTrigger",
+        {"workflowId": workflow_id, "name": "On issue", "config": config},
+        "trigger { id } errors { message path }",
+    )
+    assert payload["errors"] == []
+    return str(payload["trigger"]["id"])
+
+
+async def start(api: Api, workflow_id: str, **others: Any) -> str:
+    """Start a workflow and return the execution's id."""
+    payload = await api.mutate(
+        "startExecution",
+        {"workflowId": workflow_id, "input": {"title": "A bug"}, **others},
+        "execution { id } isNew errors { message path }",
+    )
+    assert payload["errors"] == []
+    return str(payload["execution"]["id"])
