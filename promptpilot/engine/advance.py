@@ -222,13 +222,13 @@ class _Drive:
 
     async def _record(self, entry: Entry) -> Recorded:
         """Commit an entry, whole even if this task is cancelled meanwhile; then ring."""
-        writing = asyncio.ensure_future(ledger.record(self._tools.committer, entry))
+        writing = ledger.submit(self._tools.committer, entry)
         while not writing.done():
             try:
                 await asyncio.shield(writing)
             except asyncio.CancelledError:
                 self._absorb_cancellation()
-        recorded = writing.result()
+        recorded = ledger.confirm(entry, writing.result())
         self._last_seq = recorded.last_seq
         if recorded.is_cancel_requested:
             self._lease.is_cancel_requested = True

@@ -10,6 +10,7 @@ and the position; events are numbered in the same transaction; a final status ne
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -33,7 +34,7 @@ from promptpilot.engine.scope import Outcome
 from promptpilot.errors import LeaseLost
 from promptpilot.ids import Kind, new_id
 from promptpilot.models.address import Dialect
-from promptpilot.models.columns import dump_json
+from promptpilot.models.columns import dump_json, encode_json
 from promptpilot.models.database import Database
 
 _HANDOVER_IN_MS = 0
@@ -193,7 +194,7 @@ class Entry:
 
     def fail(self, error: Reason, *, opens_dead_letter: bool) -> None:
         """End the execution with `error`, in front of somebody if no person waits for it."""
-        self.error = dump_json(error, ("error",))
+        self.error = encode_json(error)
         self._finish(ExecutionMove.FAILED)
         if opens_dead_letter:
             self.dead_letter = {
@@ -318,7 +319,16 @@ class Entry:
 
 async def record(committer: Committer, entry: Entry) -> Recorded:
     """Commit the entry. Raises `LeaseLost` if another worker owns it; nothing was written then."""
-    recorded = await committer.record(entry.as_write())
+    return confirm(entry, await submit(committer, entry))
+
+
+def submit(committer: Committer, entry: Entry) -> asyncio.Future[Recorded | None]:
+    """Send the entry off to be committed; `confirm` what comes of it."""
+    return committer.record(entry.as_write())
+
+
+def confirm(entry: Entry, recorded: Recorded | None) -> Recorded:
+    """Return what was committed. Raises `LeaseLost` if another worker owns the execution."""
     if recorded is None:
         raise LeaseLost(f"Execution {entry.id} is not held under fence {entry.fence} any more.")
     return recorded
@@ -366,4 +376,4 @@ def _event(execution_id: str, number: int, draft: EventDraft) -> Columns:
 
 
 def _json(value: Any) -> str | None:
-    return None if value is None else dump_json(value)
+    return None if value is None else encode_json(value)

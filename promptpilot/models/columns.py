@@ -155,6 +155,11 @@ class EnumTextField(Field[StrEnum]):
 def dump_json(value: Any, path: Path = ()) -> str:
     """Return the compact JSON text of a value; raise InvalidInput when it has none."""
     check_json(value, path)
+    return encode_json(value)
+
+
+def encode_json(value: Any) -> str:
+    """Return the compact JSON text of a value that was checked before."""
     try:
         return orjson.dumps(value).decode()
     except orjson.JSONEncodeError:  # an integer over 64 bit

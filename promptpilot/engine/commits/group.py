@@ -82,10 +82,9 @@ class Committer:
         held: list[Renewed | None] = await asyncio.gather(*map(self._put, renewals))
         return held
 
-    async def record(self, write: FencedWrite) -> Recorded | None:
+    def record(self, write: FencedWrite) -> asyncio.Future[Recorded | None]:
         """Commit a holder's write. None if the lease is lost; then nothing was written."""
-        recorded: Recorded | None = await self._put(write)
-        return recorded
+        return self._put(write)
 
     async def close(self) -> None:
         """Commit what is queued, stop and close. May be called twice."""
