@@ -14,7 +14,7 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,16 +51,21 @@ class PostgresServer:
     binaries: Path
     user: int | None
     child: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    settings: Mapping[str, str] = field(default_factory=lambda: _SETTINGS, repr=False)
 
     @classmethod
-    def create(cls) -> PostgresServer:
-        """Make an empty cluster in a new folder and start it (about half a second)."""
+    def create(cls, settings: Mapping[str, str] | None = None) -> PostgresServer:
+        """Make an empty cluster in a new folder and start it (about half a second).
+
+        `settings` go over those of the tests; benchmarks switch fsync on.
+        """
         folder = Path(tempfile.mkdtemp(prefix="pp-pg-", dir="/tmp"))
         try:
             user = _unprivileged_user()
             if user is not None:
                 os.chown(folder, user, user)
-            server = cls(folder, _runnable_binaries(folder, user), user)
+            binaries = _runnable_binaries(folder, user)
+            server = cls(folder, binaries, user, settings={**_SETTINGS, **(settings or {})})
             server._initialise()
             server.start()
         except BaseException:
@@ -77,7 +82,7 @@ class PostgresServer:
         data = self.folder / "data"
         command: list[str | Path] = [self.binaries / "postgres", "-D", data]
         command += ["-k", self.folder, "-p", str(_PORT)]
-        for name, value in _SETTINGS.items():
+        for name, value in self.settings.items():
             command += ["-c", f"{name}={value}"]
         self.child = start_child(command, self.folder / "log", self.user)
         wait_until_ready(self.child, self._answers, self.folder / "log")

@@ -1,0 +1,1 @@
+"""Measurements made by hand: `make bench`. Only ratios within one run mean anything."""
