@@ -7,6 +7,7 @@ path, so that a step that was not reached yet has one too.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 import secrets
@@ -75,7 +76,7 @@ def split_step_execution_id(text: str) -> tuple[str, str] | None:
 def idempotency_key(execution_id: str, path: str) -> str:
     """Return the key that every attempt at a step sends with its side effect (26 characters)."""
     digest = hashlib.sha256(f"{execution_id}/{path}".encode()).digest()
-    return _base32(int.from_bytes(digest[:16]))
+    return base64.b32hexencode(digest[:16]).decode()[:26].lower()
 
 
 def new_secret(byte_count: int = 32) -> str:

@@ -84,6 +84,8 @@ async def _ask_all(
     context: StepContext,
     concurrency: int,
 ) -> list[_Call]:
+    if len(targets) == 1:
+        return [await _ask(targets[0], rendered, context)]
     places = asyncio.Semaphore(concurrency)
 
     async def ask_in_place(target: ModelTarget) -> _Call:
