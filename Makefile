@@ -1,0 +1,65 @@
+# PromptPilot: everything a developer or a first user does. `make help` lists it.
+# Needs Python 3.11 or newer and GNU make; everything else is installed into .venv.
+
+PYTHON ?= python3
+TEST_PROCESSES ?= 2
+UV ?= uv
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
+COMPILE := $(UV) pip compile pyproject.toml --generate-hashes --universal \
+	--python-version 3.11 --no-header --no-annotate -q
+#: The tests that need no database, no server and little time.
+QUICK_TESTS := tests/architecture tests/docs/test_pages.py tests/test_settings.py tests/test_log.py \
+	tests/engine/expression/test_reference_page.py tests/engine/triggers/test_signatures.py \
+	tests/engine/test_template.py tests/models/test_address.py tests/schema/test_export.py
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-crash check fmt schema bench lock
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+setup: $(STAMP) ## Make .venv and install the pinned dependencies; does nothing when that is done
+
+run: setup ## Start everything in one process and show a workflow that runs; Ctrl-C ends it
+	@exec $(BIN)/promptpilot up
+
+test: setup ## Run every test, on SQLite and PostgreSQL, with processes that are killed (15 minutes at most)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup
+
+test-crash: setup ## Kill workers a hundred times a database (CRASH_KILLS=100)
+	CRASH_KILLS=$${CRASH_KILLS:-100} $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup \
+		-o timeout=3600 tests/crash
+
+check: setup ## Lint, check types, layers and the quick tests; run it before every commit
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m pytest -q -n $(TEST_PROCESSES) $(QUICK_TESTS)
+
+fmt: setup ## Format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format --quiet .
+
+schema: setup ## Write schema.graphql from the types in promptpilot/schema
+	$(BIN)/promptpilot schema > schema.graphql.new
+	mv schema.graphql.new schema.graphql
+
+bench: setup ## Measure executions a second and latency on this machine
+	$(BIN)/python -m benchmarks
+
+lock: ## Pin the dependencies of pyproject.toml again, with hashes (needs `pip install uv`)
+	$(COMPILE) -o requirements/run.lock
+	$(COMPILE) --group dev -o requirements/dev.lock
+
+$(STAMP): requirements/dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 …"; exit 1; }
+	@echo "Installing the pinned dependencies into .venv …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
