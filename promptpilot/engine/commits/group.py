@@ -88,6 +88,9 @@ class Committer:
 
     async def close(self) -> None:
         """Commit what is queued, stop and close. May be called twice."""
+        if self._is_closing:
+            await self._flusher
+            return
         self._is_closing = True
         self._filled.set()
         await self._flusher
@@ -95,6 +98,9 @@ class Committer:
 
     def _put(self, item: Item) -> asyncio.Future[Any]:
         outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        if self._is_closing:
+            outcome.set_exception(Unavailable("The server is stopping. Try again."))
+            return outcome
         self._queue.append((item, outcome))
         self._filled.set()
         return outcome
@@ -117,7 +123,7 @@ class Committer:
         size = 0
         while self._queue and len(group) < _MAX_ITEMS and size < _MAX_BYTES:
             item, outcome = self._queue.popleft()
-            key = item.unique_key if isinstance(item, Opening) else None
+            key = item.unique_key if isinstance(item, Opening | FencedWrite) else None
             if key in keys:
                 held.append((item, outcome))
                 continue

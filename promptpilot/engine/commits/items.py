@@ -6,7 +6,7 @@ clocks of workers may disagree. JSON values are text already.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 Columns = dict[str, Any]
@@ -134,6 +134,11 @@ class FencedWrite:
     dead_letter: Columns | None = None
 
     @property
+    def unique_key(self) -> tuple[str, ...]:
+        """What a group may hold once: a stale holder's write must not join the new one's."""
+        return ("execution", self.id)
+
+    @property
     def size(self) -> int:
         """About how many bytes it stores."""
         texts = [self.columns.get("output"), *(row.get("output") for row in self.steps)]
@@ -151,13 +156,3 @@ class Recorded:
 
 
 Item = Opening | Claim | Renewal | FencedWrite
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Items of one flush, by kind."""
-
-    openings: list[Opening] = field(default_factory=list)
-    claims: list[Claim] = field(default_factory=list)
-    renewals: list[Renewal] = field(default_factory=list)
-    writes: list[FencedWrite] = field(default_factory=list)

@@ -118,8 +118,8 @@ class PostgresStore:
             {"id": each.id, "fence": each.fence, "lease_ms": each.lease_ms} for each in renewals
         ]
         rows = await self._fetch("renew", _json(beats), self._now)
-        held = {row["id"]: _renewed(row) for row in rows}
-        return [held.get(each.id) for each in renewals]
+        held = {(row["id"], row["fence"]): _renewed(row) for row in rows}
+        return [held.get((each.id, each.fence)) for each in renewals]
 
     async def _record(self, writes: Sequence[FencedWrite]) -> list[Recorded | None]:
         ordered = sorted(writes, key=lambda write: write.id)  # two workers lock in one order
@@ -147,7 +147,7 @@ class PostgresStore:
             if (row := rows.get(write.id)) is not None
             and row["fence"] == write.fence
             and row["last_seq"] == write.expected_seq + len(write.events)
-            and write.events
+            and row["status"] == write.columns["status"]
         }
 
 

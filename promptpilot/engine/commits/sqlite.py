@@ -17,6 +17,7 @@ from promptpilot.engine.commits.items import (
     FIRING_COLUMNS,
     Claim,
     Claimed,
+    Columns,
     FencedWrite,
     Item,
     Opening,
@@ -110,13 +111,17 @@ class SqliteStore:
             "start_in_ms": opening.start_in_ms,
             "now": now,
         }
-        if opening.idempotency is not None and not self._one(connection, "hold_key", values):
-            return None
-        if opening.firing is not None and not self._one(connection, "fire", values):
-            return None
-        if self._one(connection, "open", values):
+        if self._is_first(connection, opening, values) and self._one(connection, "open", values):
             connection.execute(self._sql["first_event"], values)
-        return now
+            return now
+        row = self._one(connection, "stored", values)
+        return None if row is None else int(row["created_at"])
+
+    def _is_first(self, connection: sqlite3.Connection, opening: Opening, values: Columns) -> bool:
+        """Take the opening's unique key; False if it is taken, be it by the opening itself."""
+        if opening.idempotency is not None:
+            return self._one(connection, "hold_key", values) is not None
+        return opening.firing is None or self._one(connection, "fire", values) is not None
 
     def _claim(self, connection: sqlite3.Connection, claim: Claim, now: int) -> list[Claimed]:
         due = connection.execute(self._sql["due"], {"limit": claim.limit, "now": now}).fetchall()
@@ -153,7 +158,8 @@ class SqliteStore:
         }
         row = self._one(connection, "record", values)
         if row is None:
-            return None
+            row = self._one(connection, "recorded", values)
+            return None if row is None else _recorded(row, now)
         stamp = {"now": now}
         connection.executemany(self._sql["step"], [{**each, **stamp} for each in write.steps])
         connection.executemany(self._sql["attempt"], [{**each, **stamp} for each in write.attempts])
@@ -165,10 +171,14 @@ class SqliteStore:
             owner = {"workspace_id": row["workspace_id"], "workflow_id": row["workflow_id"]}
             letter = {**write.dead_letter, **owner, **stamp}
             connection.execute(self._sql["dead_letter"], letter)
-        asked = (bool(row["is_cancel_requested"]), bool(row["is_pause_requested"]))
-        return Recorded(now, row["last_seq"], *asked)
+        return _recorded(row, now)
 
     def _one(self, connection: sqlite3.Connection, name: str, values: dict[str, Any]) -> Any:
         """Run a statement that gives at most one row, to its end."""
         rows = connection.execute(self._sql[name], values).fetchall()
         return rows[0] if rows else None
+
+
+def _recorded(row: sqlite3.Row, now: int) -> Recorded:
+    asked = (bool(row["is_cancel_requested"]), bool(row["is_pause_requested"]))
+    return Recorded(now, row["last_seq"], *asked)

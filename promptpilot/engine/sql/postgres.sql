@@ -33,7 +33,7 @@ WITH o AS MATERIALIZED (
         o.actor_id, o.id, t.now
     FROM o, t WHERE o.has_firing
     ORDER BY o.trigger_id, o.dedupe_key
-    ON CONFLICT (trigger_id, dedupe_key) WHERE outcome IN ('STARTED', 'QUEUED') DO NOTHING
+    ON CONFLICT DO NOTHING
     RETURNING execution_id
 ), e AS (
     INSERT INTO executions (id, workspace_id, workflow_id, workflow_version_id, workflow_revision,
@@ -93,7 +93,7 @@ SET ready_at = coalesce($2::bigint, (extract(epoch FROM clock_timestamp()) * 100
     + r.lease_ms
 FROM json_to_recordset($1::json) AS r(id text, fence bigint, lease_ms bigint)
 WHERE e.id = r.id AND e.fence = r.fence AND e.status = 'RUNNING'
-RETURNING e.id, e.cancel_requested_at IS NOT NULL AS is_cancel_requested,
+RETURNING e.id, e.fence, e.cancel_requested_at IS NOT NULL AS is_cancel_requested,
     e.pause_requested_at IS NOT NULL AS is_pause_requested;
 
 -- record: Writes of holders: executions ($1), steps ($2), attempts ($3), events ($4), dead letters ($5). The guarded UPDATE locks the row and admits the rest.
@@ -171,7 +171,7 @@ WITH w AS MATERIALIZED (
 SELECT u.id, u.now, u.last_seq, u.is_cancel_requested, u.is_pause_requested FROM u;
 
 -- recorded: Finds writes whose answer was lost: where each execution of $1 stands.
-SELECT id, fence, last_seq, cancel_requested_at IS NOT NULL AS is_cancel_requested,
+SELECT id, fence, status, last_seq, cancel_requested_at IS NOT NULL AS is_cancel_requested,
     pause_requested_at IS NOT NULL AS is_pause_requested,
     (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now
 FROM executions WHERE id = ANY($1::text[]);

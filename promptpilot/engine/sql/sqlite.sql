@@ -19,7 +19,7 @@ INSERT INTO firings (id, workspace_id, trigger_id, trigger_type, outcome, dedupe
 VALUES (:firing_id, :workspace_id, :trigger_id, :trigger_type, 'STARTED', :dedupe_key,
     :body_sha256, :scheme, :is_verified, :used_previous_secret, :payload, :source_ip, :actor_id,
     :id, :now)
-ON CONFLICT (trigger_id, dedupe_key) WHERE outcome IN ('STARTED', 'QUEUED') DO NOTHING
+ON CONFLICT DO NOTHING
 RETURNING 1;
 
 -- open: Stores a new execution. Returns a row if it was stored.
@@ -86,6 +86,15 @@ WHERE id = :id AND fence = :fence AND status = 'RUNNING' AND last_seq = :expecte
 RETURNING workspace_id, workflow_id, last_seq,
     cancel_requested_at AS is_cancel_requested,
     pause_requested_at AS is_pause_requested;
+
+-- recorded: Finds a write that was sent again: its execution stands where it led to.
+SELECT last_seq, cancel_requested_at AS is_cancel_requested,
+    pause_requested_at AS is_pause_requested
+FROM executions WHERE id = :id AND fence = :fence AND status = :status
+    AND last_seq = :expected_seq + :event_count;
+
+-- stored: Finds an opening that was sent again.
+SELECT created_at FROM executions WHERE id = :id;
 
 -- step: Stores a step that ended.
 INSERT INTO step_executions (execution_id, path, position, step_id, step_name, step_type,
