@@ -1,0 +1,56 @@
+"""Proves that a page costs the same number of statements however many items it shows."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from promptpilot.engine.runner import Runner
+from tests.schema.api import Api
+from tests.schema.counting import counted
+from tests.schema.documents import make_trigger, make_workflow
+from tests.schema.watching import finish
+
+PAGE = """{
+  executions { nodes {
+    status usage { totalTokens }
+    workflow { name owner { email } steps { name config { __typename } } variables { name }
+      triggers { name lastTriggeredAt workflow { name } } }
+    trigger { name workflow { name } }
+    firing { outcome trigger { name } execution { status } }
+    steps { stepName output step { name workflow { name } } attempts { number }
+      modelCalls { model } execution { status } }
+  } pageInfo { hasNextPage } }
+}"""
+
+
+async def _run(api: Api, trigger_id: str) -> None:
+    run = {"id": trigger_id, "input": {"title": "A bug"}}
+    payload = await api.mutate("runTrigger", run, "execution { id }")
+    await finish(api, payload["execution"]["id"])
+
+
+async def test_a_nested_page_costs_as_much_for_six_as_for_one(api: Api, worker: Runner) -> None:
+    trigger_id = await make_trigger(api, await make_workflow(api), {"manual": {}})
+    await _run(api, trigger_id)
+    with counted(api.engine.database) as for_one:
+        await api.run(PAGE)
+    for _ in range(5):
+        await _run(api, await make_trigger(api, await make_workflow(api), {"manual": {}}))
+    await worker.drain(timedelta(seconds=5))
+
+    with counted(api.engine.database) as for_six:
+        page = await api.run(PAGE)
+
+    assert len(page["executions"]["nodes"]) == 6
+    assert len(for_six) <= len(for_one) <= 16
+
+
+async def test_a_list_is_counted_only_when_it_is_asked_for(api: Api) -> None:
+    await make_workflow(api)
+
+    with counted(api.engine.database) as uncounted:
+        await api.run("{ workflows { nodes { id } } }")
+    with counted(api.engine.database) as counting:
+        await api.run("{ workflows { nodes { id } totalCount } }")
+
+    assert (len(uncounted), len(counting)) == (1, 2)
