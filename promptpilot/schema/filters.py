@@ -7,7 +7,7 @@ empty list of alternatives matches nothing; null means that the condition is not
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from tortoise.expressions import Q
@@ -40,6 +40,7 @@ MAX_COUNTED: Final = 10_000
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_LAST: Final = datetime.max.replace(tzinfo=UTC) - _MILLISECOND
 _NOTHING: Final = Q(id__in=[])
 
 R = TypeVar("R", bound=Row)
@@ -199,4 +200,5 @@ def _is_storable(text: str) -> bool:
 
 def _rounded_up(instant: datetime) -> datetime:
     """Return the next whole millisecond: the database keeps no shorter times."""
-    return instant + _MILLISECOND - _MICROSECOND
+    is_last = instant > _LAST
+    return instant if is_last else instant + _MILLISECOND - _MICROSECOND

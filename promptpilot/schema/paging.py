@@ -17,11 +17,11 @@ from tortoise.queryset import QuerySet
 
 from promptpilot.errors import InvalidInput
 from promptpilot.models.columns import Row, check_json
+from promptpilot.schema.scalars import shown
 
 DEFAULT_SIZE: Final = 20
 MAX_SIZE: Final = 100
 
-_SHOWN_LENGTH: Final = 40
 _LONGEST_CURSOR: Final = 4096
 _KEY: Final = "sort_key"
 
@@ -143,8 +143,7 @@ def cut(
 
 def foreign_cursor(cursor: str, name: str) -> InvalidInput:
     """Make the error for a cursor that is not one of the list it was given to."""
-    shown = cursor if len(cursor) <= _SHOWN_LENGTH else f"{cursor[:_SHOWN_LENGTH]}…"
-    message = f'"{shown}" is not a cursor of this list in this order; leave `{name}` out.'
+    message = f"{shown(cursor)} is not a cursor of this list in this order; leave `{name}` out."
     return InvalidInput(message, (name,))
 
 

@@ -14,6 +14,13 @@ from types import MappingProxyType
 from typing import Any, Final, NewType
 
 import strawberry
+from graphql import (
+    ListValueNode,
+    ObjectValueNode,
+    ValueNode,
+    VariableNode,
+    value_from_ast_untyped,
+)
 from strawberry.types.scalar import ScalarDefinition
 
 from promptpilot.errors import InvalidInput
@@ -37,7 +44,7 @@ def read_instant(value: object) -> datetime:
     match = _INSTANT.fullmatch(value) if isinstance(value, str) and value.isascii() else None
     if match is None:
         raise ValueError(
-            f"{_shown(value)} is not a time of RFC 3339 with an offset;"
+            f"{shown(value)} is not a time of RFC 3339 with an offset;"
             " write it like 2026-11-23T04:00:00Z."
         )
     day, time, fraction, offset = match.groups()
@@ -46,7 +53,7 @@ def read_instant(value: object) -> datetime:
     try:
         return datetime.fromisoformat(f"{day}T{time}.{microseconds}{offset}").astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{_shown(value)} is not a time: {error}.") from None
+        raise ValueError(f"{shown(value)} is not a time: {error}.") from None
 
 
 def show_instant(instant: datetime) -> str:
@@ -64,7 +71,7 @@ def read_safe_int(value: object) -> int:
         raise _refusal(value, "an integer")
     if abs(value) > _MAX_SAFE:
         raise ValueError(
-            f"{_shown(value)} is not between -{_MAX_SAFE} and {_MAX_SAFE}; larger numbers lose"
+            f"{shown(value)} is not between -{_MAX_SAFE} and {_MAX_SAFE}; larger numbers lose"
             " digits in JSON, send them as text."
         )
     return value
@@ -84,6 +91,18 @@ def read_json_object(value: object) -> object:
     if not isinstance(value, dict):
         raise _refusal(value, "a JSON object; write it like {}")
     return read_json(value)
+
+
+def read_json_literal(node: ValueNode, variables: dict[str, Any] | None = None) -> object:
+    """Return the JSON value of a literal; one with variables is judged when they are known."""
+    value: object = value_from_ast_untyped(node, variables)
+    return value if variables is None and _has_variable(node) else read_json(value)
+
+
+def read_json_object_literal(node: ValueNode, variables: dict[str, Any] | None = None) -> object:
+    """Return the JSON object of a literal; its variables are judged when they are known."""
+    value: object = value_from_ast_untyped(node, variables)
+    return value if variables is None and _has_variable(node) else read_json_object(value)
 
 
 def read_text(value: object) -> str:
@@ -113,15 +132,29 @@ def show_decimal(value: Decimal) -> str:
     return format(value, "f")
 
 
-def _refusal(value: object, wanted: str) -> ValueError:
-    return ValueError(f"{_shown(value)} is not {wanted}.")
-
-
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """Return a value as a message may repeat it: short, and such that any client can read it."""
     text = f'"{value}"' if isinstance(value, str) else type(value).__name__
     if isinstance(value, int | float) and abs(value) < 10**30:
         text = str(value)
-    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}…"
+    text = text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}…"
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _refusal(value: object, wanted: str) -> ValueError:
+    return ValueError(f"{shown(value)} is not {wanted}.")
+
+
+def _has_variable(node: ValueNode) -> bool:
+    match node:
+        case VariableNode():
+            return True
+        case ListValueNode(values=values):
+            return any(_has_variable(value) for value in values)
+        case ObjectValueNode(fields=fields):
+            return any(_has_variable(field.value) for field in fields)
+        case _:
+            return False
 
 
 def _scalar(name: str, description: str, url: str, **functions: Any) -> ScalarDefinition:
@@ -151,12 +184,14 @@ SCALARS: Mapping[object, ScalarDefinition] = MappingProxyType(
             " payloads), never for things the server interprets.",
             _RFC_8259,
             parse_value=read_json,
+            parse_literal=read_json_literal,
         ),
         JSONObject: _scalar(
             "JSONObject",
             "A JSON object (never an array or a bare scalar).",
             _RFC_8259,
             parse_value=read_json_object,
+            parse_literal=read_json_object_literal,
         ),
         SafeInt: _scalar(
             "SafeInt",

@@ -25,6 +25,7 @@ from promptpilot.schema.types.relay import DateTimeRange
 
 MAX_WINDOW: Final = timedelta(days=90)
 
+_MILLISECOND: Final = timedelta(milliseconds=1)
 _MEDIAN: Final = 0.5
 _P95: Final = 0.95
 
@@ -117,13 +118,14 @@ async def trigger_numbers(
 def _window(
     context: Context, column: str, id: str, range_: DateTimeRange | None, default: timedelta
 ) -> Window:
-    now = context.engine.clock.now()
-    until = (given(range_.until) if range_ else None) or now + timedelta(milliseconds=1)
-    since = (given(range_.since) if range_ else None) or until - default
-    if until - since > MAX_WINDOW:
+    until = given(range_.until) if range_ else None
+    since = given(range_.since) if range_ else None
+    until_ms = to_ms(until) if until else to_ms(context.engine.clock.now()) + 1
+    since_ms = to_ms(since) if since else until_ms - default // _MILLISECOND
+    if until_ms - since_ms > MAX_WINDOW // _MILLISECOND:
         message = f"The window may have at most {MAX_WINDOW.days} days; ask for several."
         raise InvalidInput(message, ("window" if column == "workflow_id" else "range",))
-    return Window(context, column, id, to_ms(since), to_ms(until))
+    return Window(context, column, id, since_ms, until_ms)
 
 
 async def _counts(window: Window) -> Counter[ExecutionStatus]:

@@ -288,6 +288,8 @@ FILTERS: list[tuple[dict[str, Any], str]] = [
     ({"createdAt": {"from": "1970-01-01T00:00:00.001001Z"}}, "bc"),
     ({"workflowIds": ["nonsense", "\u0000"]}, ""),
     ({"triggerIds": []}, ""),
+    ({"createdAt": {"from": "9999-12-31T23:59:59.999999Z"}}, ""),
+    ({"createdAt": {"from": "0001-01-01T00:00:00Z"}}, "abc"),
     ({"statuses": None, "createdAt": {"from": None}}, "abc"),
 ]
 LIST = """

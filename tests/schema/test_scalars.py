@@ -101,6 +101,14 @@ def test_what_is_no_decimal_number_is_refused(value: object) -> None:
         scalars.read_decimal(value)
 
 
+def test_a_value_that_no_client_can_read_is_escaped_in_the_message() -> None:
+    with pytest.raises(ValueError, match="not a time") as refused:
+        scalars.read_instant("\ud800")
+
+    assert "\\ud800" in str(refused.value)
+    assert str(refused.value).encode()
+
+
 def test_a_long_value_is_cut_in_the_message() -> None:
     with pytest.raises(ValueError, match="…") as refused:
         scalars.read_instant("x" * 5000)

@@ -76,6 +76,16 @@ async def test_a_window_of_more_than_ninety_days_is_refused(api: Api) -> None:
     assert "at most 90 days" in refused.message
 
 
+async def test_a_window_at_either_end_of_time_is_empty(api: Api) -> None:
+    workflow_id = await make_workflow(api)
+    await _store(api, [(HOUR, 10)], workflow_id=workflow_id)
+    windows = [{"until": "0001-01-01T00:00:00Z"}, {"from": "9999-12-31T23:59:59.999999Z"}]
+
+    found = [await api.run(STATISTICS, id=workflow_id, w=window) for window in windows]
+
+    assert [each["workflow"]["statistics"]["countsByStatus"] for each in found] == [[], []]
+
+
 @pytest.mark.parametrize("failures", [0, 2])
 async def test_a_trigger_counts_its_failures_since_the_last_success(
     failures: int, api: Api

@@ -190,3 +190,25 @@ async def test_exactly_one_member_of_a_configuration_is_given(api: Api) -> None:
     )
 
     assert "exactly one" in refused.message.lower()
+
+
+async def test_free_data_is_written_in_the_document_with_variables_in_it(api: Api) -> None:
+    document = """mutation ($v: Int) {
+      createWorkflow(input: {name: "a", metadata: {a: [1, $v, null], b: {c: "x", d: true}}}) {
+        workflow { metadata } errors { message }
+      }
+    }"""
+
+    payload = (await api.run(document, v=7))["createWorkflow"]
+
+    assert payload["workflow"]["metadata"] == {"a": [1, 7, None], "b": {"c": "x", "d": True}}
+
+
+async def test_free_data_is_an_object(api: Api) -> None:
+    document = """mutation ($v: Int) {
+      createWorkflow(input: {name: "a", metadata: [$v]}) { errors { message } }
+    }"""
+
+    refused = await api.refused(document, v=7)
+
+    assert "list is not a JSON object" in refused.message
