@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from promptpilot.engine.definition import Definition, Step, VariableKind
 from promptpilot.engine.expression import Reference
@@ -21,14 +22,33 @@ _FACTS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """A text of the step at `position`, and what it may read besides the steps before it."""
+
+    definition: Definition
+    position: int
+    step: Step
+    reading: Reading
+
+    @property
+    def has_own_result(self) -> bool:
+        """Whether the step has ended when the text is evaluated."""
+        return self.reading.path[0] == "outputs"
+
+    @property
+    def has_own_inputs(self) -> bool:
+        """Whether the step's inputs are computed when the text is evaluated."""
+        return self.reading.path[0] == "config"
+
+
 def check_reading(
     definition: Definition, position: int, step: Step, reading: Reading
 ) -> Iterator[Fault]:
     """Yield the faults of everything that `reading`, a text of the step at `position`, reads."""
-    # `outputs` are computed when the step has ended, so they may read its own result.
-    reader = position + 1 if reading.path[0] == "outputs" else position
+    reader = _Reader(definition, position, step, reading)
     for reference in sorted(reading.references, key=lambda each: each.path):
-        for code, message in _check(definition, reader, step, reading, reference):
+        for code, message in _check(reader, reference):
             yield Fault(code, message, reading.path)
     for name in sorted(reading.bare_names):
         if not _is_known_name(definition, position, step, name):
@@ -39,19 +59,17 @@ def check_reading(
             yield Fault("UNKNOWN_VARIABLE", message, reading.path)
 
 
-def _check(
-    definition: Definition, reader: int, step: Step, reading: Reading, reference: Reference
-) -> Iterator[tuple[str, str]]:
+def _check(reader: _Reader, reference: Reference) -> Iterator[tuple[str, str]]:
     root, *fields = reference.path
     match root:
-        case "output" if "output" in reading.own_roots:
+        case "output" if "output" in reader.reading.own_roots:
             return
         case "steps":
-            yield from _check_step_reference(definition, reader, fields, reference)
+            yield from _check_step_reference(reader, fields, reference)
         case "input":
-            yield from _check_input(definition, fields)
+            yield from _check_input(reader.definition, fields)
         case "vars" | "variables":
-            yield from _check_variable(definition, reader, step, fields, reference)
+            yield from _check_variable(reader, fields, reference)
         case "trigger" | "execution" | "workflow":
             yield from _check_fact(root, fields)
         case "previous":
@@ -62,20 +80,23 @@ def _check(
 
 
 def _check_step_reference(
-    definition: Definition, reader: int, fields: list[str], reference: Reference
+    reader: _Reader, fields: list[str], reference: Reference
 ) -> Iterator[tuple[str, str]]:
     if not fields:
         return
     name = fields[0]
-    source = definition.index.get(name)
+    source = reader.definition.index.get(name)
+    is_own = source == reader.position and reader.has_own_result
     if source is None:
         yield "UNKNOWN_STEP", f"steps.{name}: there is no step {name!r}."
-    elif source >= reader:
+    elif source >= reader.position and not is_own:
         yield "FORWARD_REFERENCE", f"steps.{name}: the step {name!r} does not come earlier."
     elif len(fields) > 1 and fields[1] not in _STEP_FIELDS:
         message = f"steps.{name}.{fields[1]}: a step has output, status and error."
         yield "UNKNOWN_FIELD", f"{message} Did you mean steps.{name}.output.{fields[1]}?"
-    elif _reads_into_output(fields, reference) and not is_sure(definition, [source], reader):
+    elif _reads_into_output(fields, reference) and not (
+        is_own or is_sure(reader.definition, [source], reader.position)
+    ):
         yield (
             "MAYBE_SKIPPED",
             (
@@ -100,15 +121,15 @@ def _check_input(definition: Definition, fields: list[str]) -> Iterator[tuple[st
 
 
 def _check_variable(
-    definition: Definition, reader: int, step: Step, fields: list[str], reference: Reference
+    reader: _Reader, fields: list[str], reference: Reference
 ) -> Iterator[tuple[str, str]]:
-    if not fields or fields[0] in step.inputs:
+    if not fields or (reader.has_own_inputs and fields[0] in reader.step.inputs):
         return
     name = fields[0]
-    setters = _setters(definition, reader, name)
+    setters = _setters(reader.definition, reader.position, name)
     if not setters:
         yield "UNKNOWN_VARIABLE", f"vars.{name}: no earlier step sets it in its `outputs`."
-    elif not reference.is_guarded and not is_sure(definition, setters, reader):
+    elif not reference.is_guarded and not is_sure(reader.definition, setters, reader.position):
         yield (
             "MAYBE_SKIPPED",
             (f"vars.{name}: what sets it may be left out; read it as default(vars.{name}, …)."),

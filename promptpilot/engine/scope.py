@@ -65,7 +65,7 @@ class Progress:
         results = {**self.results, step.name: outcome}
         if outcome.status is not StepStatus.COMPLETED:
             return replace(self, results=results)
-        scope = {**self.scope(), "output": outcome.output}
+        scope = {**replace(self, results=results).scope(), "output": outcome.output}
         set_now = {name: parse(text).evaluate(scope, now) for name, text in step.outputs.items()}
         values = {**self.vars, **set_now}
         return replace(self, results=results, vars=values, previous=outcome.output)

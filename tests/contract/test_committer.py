@@ -222,6 +222,16 @@ async def test_a_write_sent_again_is_recognised(
     assert await rows_of(database) == before
 
 
+async def test_a_write_sent_again_keeps_its_instant(
+    committer: Committer, clock: ManualClock
+) -> None:
+    write = begun(await claim_one(committer))
+    first = await committer.record(write)
+    clock.move(seconds=1)
+
+    assert await committer.record(write) == first
+
+
 async def test_a_stale_write_is_not_taken_for_the_new_holders(
     committer: Committer, clock: ManualClock
 ) -> None:

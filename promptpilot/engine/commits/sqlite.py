@@ -159,7 +159,7 @@ class SqliteStore:
         row = self._one(connection, "record", values)
         if row is None:
             row = self._one(connection, "recorded", values)
-            return None if row is None else _recorded(row, now)
+            return None if row is None else _recorded(row, row["now"])
         stamp = {"now": now}
         connection.executemany(self._sql["step"], [{**each, **stamp} for each in write.steps])
         connection.executemany(self._sql["attempt"], [{**each, **stamp} for each in write.attempts])

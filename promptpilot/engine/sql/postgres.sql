@@ -173,7 +173,8 @@ SELECT u.id, u.now, u.last_seq, u.is_cancel_requested, u.is_pause_requested FROM
 -- recorded: Finds writes whose answer was lost: where each execution of $1 stands.
 SELECT id, fence, status, last_seq, cancel_requested_at IS NOT NULL AS is_cancel_requested,
     pause_requested_at IS NOT NULL AS is_pause_requested,
-    (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now
+    coalesce(attempt_started_at, finished_at,
+        (extract(epoch FROM clock_timestamp()) * 1000)::bigint) AS now
 FROM executions WHERE id = ANY($1::text[]);
 
 -- stored: Finds openings whose answer was lost: which ids of $1 exist.

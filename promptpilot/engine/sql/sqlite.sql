@@ -88,8 +88,8 @@ RETURNING workspace_id, workflow_id, last_seq,
     pause_requested_at AS is_pause_requested;
 
 -- recorded: Finds a write that was sent again: its execution stands where it led to.
-SELECT last_seq, cancel_requested_at AS is_cancel_requested,
-    pause_requested_at AS is_pause_requested
+SELECT coalesce(attempt_started_at, finished_at, :now) AS now, last_seq,
+    cancel_requested_at AS is_cancel_requested, pause_requested_at AS is_pause_requested
 FROM executions WHERE id = :id AND fence = :fence AND status = :status
     AND last_seq = :expected_seq + :event_count;
 
