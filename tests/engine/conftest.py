@@ -19,6 +19,7 @@ from promptpilot.engine.vault import Vault
 from promptpilot.engine.versions import Versions
 from promptpilot.engine.workflows import Workflows
 from promptpilot.models.database import Database
+from tests.support.bench import Bench
 from tests.support.clock import ManualClock
 from tests.support.executions import CountedExecutions
 from tests.support.fakes import FakeFeed, FakeWaker
@@ -137,3 +138,11 @@ def foundation(  # noqa: PLR0913, PLR0917 -- it takes one fixture for each part
 def engine(foundation: Foundation) -> Engine:
     """Give all verbs."""
     return assemble(foundation)
+
+
+@pytest.fixture
+async def bench(
+    database: Database, committer: Committer, clock: ManualClock, principal: Principal
+) -> Bench:
+    """Give what it takes to launch and run executions."""
+    return Bench(database, committer, clock, principal.workspace_id)
