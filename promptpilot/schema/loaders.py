@@ -8,6 +8,7 @@ read, so they live as long as one answer.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
@@ -46,25 +47,19 @@ class Loaders:
     """The loaders of one answer. Without a principal everything is None or empty."""
 
     def __init__(self, principal: Principal | None) -> None:
+        own = _Own(principal)
         self.versions = _VERSIONS
-        workspace_id = principal.workspace_id if principal else ""
-        user_id = principal.user_id if principal else ""
-        workflows = Workflow.filter(workspace_id=workspace_id)
-        triggers = Trigger.filter(workspace_id=workspace_id)
-        of_workflows = {"workflow_id__in": Subquery(workflows.values("id"))}
-        of_triggers = {"trigger_id__in": Subquery(triggers.values("id"))}
-
-        self.user = _one(User.filter(id=user_id))
-        self.access_token = _one(AccessToken.filter(user_id=user_id))
-        self.workflow = _one(workflows)
-        self.step = _one(WorkflowStep.filter(**of_workflows))
-        self.variable = _one(WorkflowVariable.filter(**of_workflows))
-        self.trigger = _one(triggers)
-        self.firing = _one(Firing.filter(workspace_id=workspace_id, **of_triggers))
-        self.execution = _one(Execution.filter(workspace_id=workspace_id))
-        self.steps = _many(WorkflowStep.filter(**of_workflows), "position")
-        self.variables = _many(WorkflowVariable.filter(**of_workflows), "position")
-        self.triggers = _many(triggers, "created_at", "id")
+        self.user = _one(own.users)
+        self.access_token = _one(own.access_tokens)
+        self.workflow = _one(own.workflows)
+        self.step = _one(own.steps)
+        self.variable = _one(own.variables)
+        self.trigger = _one(own.triggers)
+        self.firing = _one(own.firings)
+        self.execution = _one(own.executions)
+        self.steps = _many(own.steps, "position")
+        self.variables = _many(own.variables, "position")
+        self.triggers = _many(own.triggers, "created_at", "id")
         self.last_triggered_at: DataLoader[str, datetime | None] = DataLoader(
             _last_triggered_at, _MAX_BATCH
         )
@@ -92,6 +87,40 @@ class Loaders:
         return [views[execution.id] for execution in executions]
 
 
+class _Own:
+    """What the caller owns; each query is made when it is asked for, because few of them are."""
+
+    def __init__(self, principal: Principal | None) -> None:
+        self._workspace_id = principal.workspace_id if principal else ""
+        self._user_id = principal.user_id if principal else ""
+
+    def users(self) -> QuerySet[User]:
+        return User.filter(id=self._user_id)
+
+    def access_tokens(self) -> QuerySet[AccessToken]:
+        return AccessToken.filter(user_id=self._user_id)
+
+    def workflows(self) -> QuerySet[Workflow]:
+        return Workflow.filter(workspace_id=self._workspace_id)
+
+    def steps(self) -> QuerySet[WorkflowStep]:
+        return WorkflowStep.filter(workflow_id__in=Subquery(self.workflows().values("id")))
+
+    def variables(self) -> QuerySet[WorkflowVariable]:
+        return WorkflowVariable.filter(workflow_id__in=Subquery(self.workflows().values("id")))
+
+    def triggers(self) -> QuerySet[Trigger]:
+        return Trigger.filter(workspace_id=self._workspace_id)
+
+    def firings(self) -> QuerySet[Firing]:
+        # A firing is shown with its trigger; without one it is not shown.
+        known = Subquery(self.triggers().values("id"))
+        return Firing.filter(workspace_id=self._workspace_id, trigger_id__in=known)
+
+    def executions(self) -> QuerySet[Execution]:
+        return Execution.filter(workspace_id=self._workspace_id)
+
+
 async def _last_triggered_at(trigger_ids: list[str]) -> list[datetime | None]:
     executions = Execution.filter(trigger_id__in=trigger_ids).annotate(at=Max("created_at"))
     found = dict(await executions.group_by("trigger_id").values_list("trigger_id", "at"))
@@ -103,21 +132,21 @@ async def if_any(loader: One[R], id: str | None) -> R | None:
     return None if id is None else await loader.load(id)
 
 
-def _one(rows: QuerySet[R]) -> One[R]:
+def _one(rows: Callable[[], QuerySet[R]]) -> One[R]:
     async def load(keys: list[str]) -> list[R | None]:
         known = [key for key in keys if ids.kind_of(key)]
-        found: dict[Any, R] = {row.pk: row for row in await rows.filter(id__in=known)}
+        found: dict[Any, R] = {row.pk: row for row in await rows().filter(id__in=known)}
         return [found.get(key) for key in keys]
 
     return DataLoader(load, _MAX_BATCH)
 
 
-def _many(rows: QuerySet[R], *order: str) -> Many[R]:
+def _many(rows: Callable[[], QuerySet[R]], *order: str) -> Many[R]:
     """Load the rows of each workflow."""
 
     async def load(keys: list[str]) -> list[list[R]]:
         found: defaultdict[str, list[R]] = defaultdict(list)
-        for row in await rows.filter(workflow_id__in=keys).order_by(*order):
+        for row in await rows().filter(workflow_id__in=keys).order_by(*order):
             found[row.workflow_id].append(row)  # type: ignore[attr-defined]  # asked for by it
         return [found[key] for key in keys]
 
