@@ -1,0 +1,1 @@
+"""Model providers answer and fail as their protocol says."""

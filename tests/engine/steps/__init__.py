@@ -1,0 +1,1 @@
+"""Step executors do what their type says, whatever happens to them."""

@@ -1,0 +1,192 @@
+"""Proves how a PROMPT asks its models, and what it makes of their answers and failures."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from promptpilot.engine.definition import (
+    ModelErrorPolicy,
+    ModelProvider,
+    ModelRouting,
+    ModelTarget,
+    PromptConfig,
+    RoutingMode,
+    Step,
+)
+from promptpilot.engine.providers.base import ModelReply, ModelRequest
+from promptpilot.engine.steps.base import Done, ModelsFailed
+from promptpilot.engine.steps.prompt import PromptStep
+from promptpilot.errors import StepFailed
+from tests.support.contexts import context
+
+FALLBACK = ModelRouting(RoutingMode.FALLBACK)
+CONTINUE = ModelRouting(on_error=ModelErrorPolicy.CONTINUE)
+
+
+@dataclass
+class Models:
+    """A provider whose models called `bad…` fail and `broken` has a bug; it remembers what it was asked."""
+
+    asked: list[ModelRequest] = field(default_factory=list)
+    at_once: int = 0
+    most_at_once: int = 0
+    cost: int | None = 5
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        """Answer with the model's name."""
+        self.asked.append(request)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        self.at_once -= 1
+        if request.model.startswith("bad"):
+            raise StepFailed(f"{request.model} failed.", "NETWORK", is_retryable=True)
+        if request.model == "broken":
+            raise ZeroDivisionError
+        return ModelReply(
+            text=request.model,
+            finish_reason="stop",
+            prompt_tokens=10,
+            completion_tokens=1,
+            cost_micros=self.cost,
+            latency_ms=7,
+        )
+
+
+@pytest.fixture
+def models() -> Models:
+    """Give the provider."""
+    return Models()
+
+
+def asking(*names: str, **others: Any) -> Step:
+    """Make a step that asks models by name."""
+    targets = tuple(ModelTarget(ModelProvider.OPENAI, name, label=f"l-{name}") for name in names)
+    return Step("a", PromptConfig(targets, **{"content": "Hi {{ n }}", **others}))
+
+
+async def ask(models: Models, step: Step, attempt: int = 1) -> Done:
+    """Run the step."""
+    providers = {ModelProvider.OPENAI: models}
+    return await PromptStep().run(context(step, providers=providers, attempt=attempt, n="Ada"))
+
+
+async def test_a_model_is_asked_what_the_template_says(models: Models) -> None:
+    step = replace(asking("m", instructions="{{ i }}"), inputs={"i": "'Be brief.'"})
+
+    done = await ask(models, step, attempt=2)
+
+    (request,) = models.asked
+    assert (request.content, request.instructions) == ("Hi Ada", "Be brief.")
+    assert (request.model, request.idempotency_key, request.attempt) == ("m", "key", 2)
+    assert done.input == {"i": "Be brief.", "content": "Hi Ada", "instructions": "Be brief."}
+
+
+async def test_one_answer_is_the_output(models: Models) -> None:
+    done = await ask(models, asking("m"))
+
+    assert done.output == {"text": "m", "json": None, "model": "m", "finishReason": "stop"}
+    assert (done.prompt_tokens, done.completion_tokens, done.cost_micros) == (10, 1, 5)
+
+
+async def test_every_call_is_documented(models: Models) -> None:
+    (call,) = (await ask(models, asking("m"), attempt=3)).model_calls
+
+    assert call == {
+        "provider": "OPENAI", "model": "m", "label": "l-m", "attempt": 3, "isSuccessful": True,
+        "outputText": "m", "finishReason": "stop", "latencyMs": 7, "promptTokens": 10,
+        "completionTokens": 1, "costMicros": 5, "error": None, "isSimulated": False,
+    }  # fmt: skip
+
+
+async def test_parallel_models_all_answer_and_the_first_in_order_counts(models: Models) -> None:
+    done = await ask(models, asking("x", "y", "z"))
+
+    assert done.output["text"] == "x"
+    assert [each["text"] for each in done.output["results"]] == ["x", "y", "z"]
+    assert (done.prompt_tokens, done.cost_micros) == (30, 15)
+
+
+async def test_no_more_models_than_told_are_asked_at_once(models: Models) -> None:
+    await ask(models, asking(*"abcdef", routing=ModelRouting(concurrency=2)))
+
+    assert (len(models.asked), models.most_at_once) == (6, 2)
+
+
+async def test_parallel_models_abort_with_the_first_failure(models: Models) -> None:
+    with pytest.raises(ModelsFailed) as failure:
+        await ask(models, asking("x", "bad1", "bad2"))
+
+    assert failure.value.message == "bad1 failed."
+    assert failure.value.is_retryable
+    assert [call["isSuccessful"] for call in failure.value.model_calls] == [True, False, False]
+    assert failure.value.model_calls[1]["error"]["code"] == "NETWORK"
+
+
+async def test_parallel_models_may_go_on_without_those_that_failed(models: Models) -> None:
+    done = await ask(models, asking("bad", "x", routing=CONTINUE))
+
+    assert done.output["text"] == "x"
+    assert [each["text"] for each in done.output["results"]] == [None, "x"]
+    assert [call["costMicros"] for call in done.model_calls] == [None, 5]
+
+
+@pytest.mark.parametrize("routing", [FALLBACK, CONTINUE], ids=["fallback", "continue"])
+async def test_without_any_answer_the_step_fails(models: Models, routing: ModelRouting) -> None:
+    with pytest.raises(ModelsFailed) as failure:
+        await ask(models, asking("bad1", "bad2", routing=routing))
+
+    assert failure.value.message == "bad1 failed."
+    assert len(failure.value.model_calls) == 2
+
+
+async def test_fallback_asks_the_next_model_only_after_a_failure(models: Models) -> None:
+    done = await ask(models, asking("bad", "x", "y", routing=FALLBACK))
+
+    assert [request.model for request in models.asked] == ["bad", "x"]
+    assert done.output["text"] == "x"
+    assert [each["model"] for each in done.output["results"]] == ["bad", "x"]
+
+
+async def test_a_disabled_model_is_not_asked(models: Models) -> None:
+    step = asking("x", "y")
+    assert isinstance(step.config, PromptConfig)
+    first, second = step.config.models
+    targets = (replace(first, is_disabled=True), second)
+
+    done = await ask(models, replace(step, config=replace(step.config, models=targets)))
+
+    assert done.output["text"] == "y"
+    assert "results" not in done.output
+
+
+async def test_a_cost_that_is_unknown_makes_the_sum_unknown(models: Models) -> None:
+    models.cost = None
+
+    assert (await ask(models, asking("x"))).cost_micros is None
+
+
+async def test_a_provider_that_this_server_lacks_is_a_failed_call() -> None:
+    with pytest.raises(StepFailed, match="no provider OPENAI") as failure:
+        await PromptStep().run(context(asking("m"), n="Ada"))
+
+    assert (failure.value.error_code, failure.value.is_retryable) == ("CREDENTIAL_MISSING", False)
+
+
+async def test_a_template_without_its_value_asks_nobody(models: Models) -> None:
+    with pytest.raises(StepFailed) as failure:
+        await ask(models, asking("m", content="{{ nobody }}"))
+
+    assert failure.value.error_code == "TEMPLATE_UNRESOLVED"
+    assert models.asked == []
+
+
+@pytest.mark.parametrize("names", [["broken"], ["x", "broken"]], ids=["alone", "beside another"])
+async def test_a_bug_of_a_provider_is_no_failed_call(models: Models, names: list[str]) -> None:
+    with pytest.raises((ZeroDivisionError, ExceptionGroup)):
+        await ask(models, asking(*names, routing=CONTINUE))
