@@ -81,14 +81,16 @@ async def open_bells(url: str, hears: Collection[str] = ()) -> AsyncIterator[Red
     servers of subscriptions.
     """
     bells = RedisBells(url)
-    sender = asyncio.create_task(bells.send_rings())
-    hearer = asyncio.create_task(bells.hear_rings(hears))
     try:
-        yield bells
+        async with asyncio.TaskGroup() as group:
+            group.create_task(bells.send_rings(), name="bells: send")
+            hearer = group.create_task(bells.hear_rings(hears), name="bells: hear")
+            try:
+                yield bells
+            finally:
+                hearer.cancel()
+                bells.end()
     finally:
-        hearer.cancel()
-        bells.end()
-        await asyncio.wait([sender, hearer])
         await bells.close()
 
 
@@ -139,6 +141,19 @@ class RedisBells:
         """Have `callback` called when a job lies in the queue."""
         self._doors.call(callback)
 
+    # The breaker
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether Redis failed within the last second; until then nobody asks it anything."""
+        return asyncio.get_running_loop().time() < self._silent_until
+
+    def fall_silent(self, error: Exception) -> None:
+        """Leave Redis alone for a second, because a call failed."""
+        self._drop()
+        self._silent_until = asyncio.get_running_loop().time() + _BREAKER_SECONDS
+        log.warning("bells.unheard", reason=str(error) or type(error).__name__)
+
     # What Redis remembers
 
     async def has_forgotten(self) -> bool:
@@ -171,13 +186,13 @@ class RedisBells:
             await self._rung.wait()
             await asyncio.sleep(0)
             self._rung.clear()
-            if asyncio.get_running_loop().time() < self._silent_until:
+            if self.is_silent:
                 self._drop()
                 continue
             try:
                 await self._send()
             except REDIS_ERRORS as error:
-                self._fall_silent(error)
+                self.fall_silent(error)
 
     async def _send(self) -> None:
         is_due, self._is_due = self._is_due, False
@@ -212,11 +227,6 @@ class RedisBells:
         self._news.clear()
         self._is_due = False
         self._is_job_owed = False
-
-    def _fall_silent(self, error: Exception) -> None:
-        self._drop()
-        self._silent_until = asyncio.get_running_loop().time() + _BREAKER_SECONDS
-        log.warning("bells.unheard", reason=str(error) or type(error).__name__)
 
     # Hearing
 
@@ -258,9 +268,9 @@ class RedisBells:
         elif message["type"] != "message":
             return
         elif message["channel"] == DOOR_CHANNEL.encode():
-            self._hear_door(message["data"].decode())
+            self._hear_door(message["data"].decode(errors="replace"))
         else:
-            self._hear_news(message["data"].decode())
+            self._hear_news(message["data"].decode(errors="replace"))
 
     def _hear_door(self, text: str) -> None:
         origin, _, job = text.partition(" ")

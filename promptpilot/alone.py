@@ -1,0 +1,31 @@
+"""The process in which one execution runs alone, because its workers were lost."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import structlog
+
+from promptpilot.backbone import open_backbone
+from promptpilot.engine import solo
+from promptpilot.errors import Unavailable
+from promptpilot.settings import Settings
+from promptpilot.stopping import Stopping
+
+log = structlog.get_logger(__name__)
+
+
+async def run_alone(settings: Settings, stopping: Stopping) -> int:
+    """Run the one execution whose orders come over standard input; return the exit code."""
+    # Beside an embedded server the variable is not set; without a Redis only rings are lost.
+    url = settings.redis_url or f"unix://{settings.data_dir / 'redis.sock'}"
+    settings = settings.model_copy(update={"redis_url": url})
+    orders = solo.Orders.from_json(await asyncio.to_thread(sys.stdin.buffer.read))
+    try:
+        async with open_backbone(settings, []) as backbone:
+            await solo.work(orders, backbone.tools(), stopping.soon.is_set)
+    except Unavailable as error:
+        log.warning("solo.gave_up", execution_id=orders.claimed.id, reason=error.message)
+        return solo.EXIT_TRY_AGAIN
+    return 0

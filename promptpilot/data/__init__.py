@@ -1,0 +1,1 @@
+"""Files of the example that a first start brings along."""

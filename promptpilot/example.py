@@ -1,0 +1,112 @@
+"""The example workflow "Triage a GitHub issue" and the delivery that runs it.
+
+`examples/` holds copies of the files, for reading.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Final
+
+from promptpilot.engine.definition import (
+    ConditionConfig,
+    DataType,
+    ModelProvider,
+    ModelTarget,
+    PromptConfig,
+    Step,
+    TransformConfig,
+    Variable,
+    VariableKind,
+)
+from promptpilot.engine.drafts import TriggerDraft, WebhookConfig, WorkflowDraft
+from promptpilot.engine.triggers.signatures import WebhookScheme
+
+PAYLOAD_FILE: Final = "issues.opened.json"
+EVENT: Final = "issues"
+
+_WORDS: Final = ("bug", "crash", "error", "exception", "broken", "fails", "traceback")
+_CONDITION: Final = " || ".join(
+    f'contains(lower(steps.extract.output.title + " " + steps.extract.output.body), "{word}")'
+    for word in _WORDS
+)
+_SIMULATOR: Final = (ModelTarget(ModelProvider.SIMULATOR, "simulator"),)
+
+
+def workflow_draft() -> WorkflowDraft:
+    """Return the workflow: it takes an issue apart, decides what it is, and answers."""
+    return WorkflowDraft(
+        name="Triage a GitHub issue",
+        description="Tells bugs from questions and drafts an answer. Runs for every opened issue.",
+        tags=("example",),
+        steps=(_extract(), _looks_like_a_bug(), _summarise_bug(), _answer_question()),
+        variables=(
+            Variable(
+                "payload",
+                data_type=DataType.OBJECT,
+                is_required=True,
+                description="What GitHub sends when an issue is opened.",
+            ),
+            Variable("kind", kind=VariableKind.OUTPUT, description="`bug` or `question`."),
+            Variable("reply", kind=VariableKind.OUTPUT, description="The draft of an answer."),
+        ),
+    )
+
+
+def trigger_draft(workflow_id: str) -> TriggerDraft:
+    """Return the trigger: webhook calls that GitHub signed."""
+    return TriggerDraft(
+        workflow_id=workflow_id,
+        name="GitHub issues",
+        config=WebhookConfig(scheme=WebhookScheme.GITHUB, input_mapping={"payload": "payload"}),
+    )
+
+
+def payload() -> bytes:
+    """Return the body of the example delivery: an opened issue, as GitHub sends it."""
+    return files("promptpilot.data").joinpath(PAYLOAD_FILE).read_bytes()
+
+
+def document(name: str) -> str:
+    """Return an example document of GraphQL, `executions` or `watch`."""
+    return files("promptpilot.data").joinpath(f"{name}.graphql").read_text("utf-8")
+
+
+def _extract() -> Step:
+    values = {
+        "title": "input.payload.issue.title",
+        "body": 'default(input.payload.issue.body, "")',
+        "author": "input.payload.issue.user.login",
+    }
+    return Step("extract", TransformConfig(values))
+
+
+def _looks_like_a_bug() -> Step:
+    return Step(
+        "looks_like_a_bug",
+        ConditionConfig(_CONDITION, then_step="summarise_bug", else_step="answer_question"),
+        outputs={"kind": 'output.branch == "then" ? "bug" : "question"'},
+    )
+
+
+def _summarise_bug() -> Step:
+    content = (
+        "Summarise this bug report in two sentences for the people who will fix it.\n\n"
+        "Title: {{ steps.extract.output.title }}\n\n{{ steps.extract.output.body }}"
+    )
+    return Step(
+        "summarise_bug", PromptConfig(_SIMULATOR, content), outputs={"reply": "output.text"}
+    )
+
+
+def _answer_question() -> Step:
+    content = (
+        "Answer {{ steps.extract.output.author }} politely and say where to read more.\n\n"
+        "{{ steps.extract.output.title }}\n\n{{ steps.extract.output.body }}"
+    )
+    return Step(
+        "answer_question",
+        PromptConfig(_SIMULATOR, content),
+        outputs={"reply": "output.text"},
+        run_if='steps.looks_like_a_bug.output.branch == "else"',
+    )

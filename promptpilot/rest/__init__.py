@@ -1,0 +1,1 @@
+"""REST beside GraphQL: webhook calls, starts by plain HTTP, and probes."""

@@ -1,0 +1,27 @@
+"""`POST /api/webhooks/{trigger_id}`: hands the raw bytes of a call to the engine."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from promptpilot.engine.api import Engine
+from promptpilot.rest.body import read_body
+
+
+async def receive(request: Request, engine: Engine) -> Response:
+    """Answer 200 with the execution's id once the call is stored, also when it came before."""
+    body = await read_body(request, engine.settings.max_webhook_bytes)
+    accepted = await engine.accept_call(
+        request.path_params["trigger_id"],
+        {name.lower(): value for name, value in request.headers.items()},
+        body,
+        request.client.host if request.client else None,
+    )
+    return JSONResponse(
+        {
+            "message": accepted.message,
+            "executionId": accepted.execution_id,
+            "duplicate": accepted.is_duplicate,
+        }
+    )

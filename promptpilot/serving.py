@@ -1,0 +1,34 @@
+"""The process that callers talk to: GraphQL, REST and probes."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import structlog
+
+from promptpilot.app import Doorway, create_app
+from promptpilot.backbone import require_redis
+from promptpilot.bells import FEED_CHANNEL
+from promptpilot.processes import open_patiently
+from promptpilot.settings import Settings
+from promptpilot.stopping import Stopping
+from promptpilot.web import WebServer
+
+log = structlog.get_logger(__name__)
+
+
+async def serve(settings: Settings, stopping: Stopping) -> None:
+    """Serve GraphQL and REST; before the database answers, tell callers to come again."""
+    require_redis(settings)
+    doorway = Doorway()
+    server = WebServer(doorway, settings)
+    server.bind()
+    async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+        serving = group.create_task(server.run(stopping), name="web")
+        backbone = await open_patiently(settings, [FEED_CHANNEL], stack, stopping)
+        if backbone is not None:
+            doorway.open(create_app(backbone, backbone.engine()))
+            log.info("server.ready", url=settings.public_url)
+        await asyncio.wait([serving])
+        doorway.close()
