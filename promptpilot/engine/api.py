@@ -22,6 +22,7 @@ from promptpilot.engine.start import StartRequest, start
 from promptpilot.engine.triggers.by_hand import RunRequest, run_by_hand
 from promptpilot.engine.triggers.inbound import Accepted, Call, Inbound
 from promptpilot.engine.triggers.manage import Triggers
+from promptpilot.engine.versions import Versions
 from promptpilot.engine.workflows import Workflows
 from promptpilot.errors import PermissionDenied
 from promptpilot.models import AccessToken, Trigger, Workflow
@@ -50,6 +51,7 @@ class Parts:
     inbound: Inbound
     launcher: Launcher
     control: Control
+    versions: Versions
 
 
 class Engine:

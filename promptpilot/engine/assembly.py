@@ -55,6 +55,7 @@ def assemble(base: Foundation) -> Engine:
         ),
         launcher=launcher,
         control=control,
+        versions=base.versions,
     )
     return Engine(
         database=database,

@@ -12,6 +12,7 @@ from promptpilot.engine import ledger
 from promptpilot.engine.lifecycle import FINAL, ExecutionStatus
 from promptpilot.errors import InvalidStatus, NotFound
 from promptpilot.models import Execution
+from promptpilot.models.columns import check_json
 from promptpilot.models.database import Database
 
 _MAX_REASON_LENGTH = 1000
@@ -34,8 +35,10 @@ class Control:
     async def cancel(self, workspace_id: str, execution_id: str, reason: str | None) -> None:
         """Cancel at once, or ask the holder to; asking again changes nothing.
 
-        Raises `NotFound`, also for another workspace's, and `InvalidStatus` when it is final.
+        Raises `NotFound`, also for another workspace's, `InvalidStatus` when it is final, and
+        `InvalidInput` for a reason that cannot be stored.
         """
+        check_json(reason, ("input", "reason"))
         status = None
         if ids.is_id(execution_id, ids.Kind.EXECUTION):
             status = await self._cancel(workspace_id, execution_id, reason)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from promptpilot.engine.events import is_last
 from promptpilot.engine.ports import Feed
@@ -22,7 +22,7 @@ _MAX_SEQ = 2**53
 
 async def follow(
     execution_id: str, after: int, feed: Feed
-) -> AsyncIterator[Sequence[ExecutionEvent]]:
+) -> AsyncGenerator[Sequence[ExecutionEvent], None]:
     """Yield the events after number `after` in pages, in order; end after the final one."""
     async with feed.listen(execution_id) as listener:
         while True:

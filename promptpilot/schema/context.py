@@ -24,7 +24,7 @@ class Context:
     @classmethod
     def of(cls, engine: Engine, principal: Principal | None) -> Context:
         """Make a context with fresh loaders; `principal` is None when nobody is signed in."""
-        return cls(engine, principal, Loaders(principal))
+        return cls(engine, principal, Loaders(principal, engine.parts.versions))
 
     def require(self) -> Principal:
         """Return who calls; raise Unauthenticated when nobody is signed in."""

@@ -39,16 +39,13 @@ Many: TypeAlias = DataLoader[str, list[R]]
 
 _MAX_BATCH = 500
 
-#: A version never changes, so what one answer read serves the next ones too.
-_VERSIONS = Versions()
-
 
 class Loaders:
     """The loaders of one answer. Without a principal everything is None or empty."""
 
-    def __init__(self, principal: Principal | None) -> None:
+    def __init__(self, principal: Principal | None, versions: Versions) -> None:
         own = _Own(principal)
-        self.versions = _VERSIONS
+        self.versions = versions
         self.user = _one(own.users)
         self.access_token = _one(own.access_tokens)
         self.workflow = _one(own.workflows)

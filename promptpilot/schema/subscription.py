@@ -5,9 +5,9 @@ No step's output grows before it is whole, so `includeOutput` adds nothing yet.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, cast
+from typing import Annotated
 
 import strawberry
 
@@ -62,9 +62,7 @@ class Subscription:
         if (cursor := given(after)) is not None:
             position = decode_cursor(execution_id, cursor)
         live = follow(execution_id, position, context.engine.feed)
-        async with aclosing(
-            cast("AsyncGenerator[Sequence[rows.ExecutionEvent], None]", live)
-        ) as pages:
+        async with aclosing(live) as pages:
             async for page in pages:
                 for event in page:
                     context.loaders.forget()  # an event shows its execution as it is now

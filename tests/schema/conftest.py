@@ -82,6 +82,7 @@ def engine(
         inbound=Inbound(database, launcher, versions, secrets, clock, limit),
         launcher=launcher,
         control=control,
+        versions=versions,
     )
     return Engine(
         database=database,
