@@ -10,10 +10,12 @@ STAMP := .venv/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 COMPILE := $(UV) pip compile pyproject.toml --generate-hashes --universal \
 	--python-version 3.11 --no-header --no-annotate -q
-#: The tests that need no database, no server and little time.
+# The tests that need no database, no server and little time.
 QUICK_TESTS := tests/architecture tests/docs/test_pages.py tests/test_settings.py tests/test_log.py \
-	tests/engine/expression/test_reference_page.py tests/engine/triggers/test_signatures.py \
-	tests/engine/test_template.py tests/models/test_address.py tests/schema/test_export.py
+	tests/engine/expression --ignore tests/engine/expression/test_differential.py \
+	$(addprefix tests/engine/test_, checks.py definition.py events.py inputs.py lifecycle.py plan.py \
+	reading.py reference_checks.py references.py retry.py scope.py step_checks.py template.py) \
+	tests/engine/triggers/test_signatures.py tests/models/test_address.py tests/schema/test_export.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-crash check fmt schema bench lock

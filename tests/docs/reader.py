@@ -1,0 +1,160 @@
+"""A reader who follows a page: sends its examples one after the other, and remembers what came."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import itertools
+import json
+import re
+import shlex
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import httpx2
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
+
+from tests.docs.pages import Example
+
+_DECLARED = re.compile(r"\$(\w+):")
+_ASSIGNED = re.compile(r"^(\w+)='([^']*)'$", re.MULTILINE)
+#: Objects whose ids later examples ask for, and the names that pages give to them.
+_KEPT = {
+    "workflow": ("workflowId", "WORKFLOW"),
+    "execution": ("executionId", "EXECUTION"),
+    "trigger": ("triggerId", "TRIGGER"),
+}
+_REGISTER = """
+mutation ($email: String!) {
+  register(input: {email: $email, password: "a long enough password"}) { token }
+}
+"""
+
+
+@dataclass
+class Reader:
+    """Somebody with an account on the server at `url`. `answers` are the data that came back."""
+
+    url: str
+    variables: dict[str, str] = field(default_factory=dict)
+    shell: dict[str, str] = field(default_factory=dict)
+    answers: list[Any] = field(default_factory=list)
+
+    async def sign_up(self) -> None:
+        """Make an account and keep its token."""
+        data = await self._post(_REGISTER, {"email": f"{uuid.uuid4().hex}@example.com"})
+        self.shell |= {"URL": self.url, "TOKEN": data["data"]["register"]["token"]}
+
+    async def follow(self, example: Example) -> None:
+        """Run one example; fail when its answer is not the one that the page promises."""
+        match example.language:
+            case "graphql" if example.text.lstrip().startswith("subscription"):
+                answer: Any = await self._watch(example.text)
+            case "graphql":
+                answer = await self._post(example.text, self._variables(example.text))
+            case "curl":
+                answer = await self._call(example.text)
+            case _:
+                self._assign(example.text)
+                return
+        assert _codes_in(answer) == example.expected, answer
+        self._keep(answer)
+        self.answers.append(answer)
+
+    async def _post(self, query: str, variables: dict[str, str]) -> Any:
+        async with self._client() as client:
+            body = {"query": query, "variables": variables}
+            answer = await client.post("/graphql", json=body, headers=self._headers())
+        return answer.json()
+
+    async def _watch(self, query: str) -> list[Any]:
+        """Return everything that a subscription sends until the server ends it."""
+        address = f"{self.url.replace('http', 'ws', 1)}/graphql"
+        payload = {"query": query, "variables": self._variables(query)}
+        received: list[Any] = []
+        protocol = Subprotocol("graphql-transport-ws")
+        async with connect(address, subprotocols=[protocol]) as socket:
+            hello = {"type": "connection_init", "payload": self._headers()}
+            await socket.send(json.dumps(hello))
+            await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
+            async for text in socket:
+                message = json.loads(text)
+                match message["type"]:
+                    case "next":
+                        received.append(message["payload"])
+                    case "error":
+                        return [*received, {"errors": message["payload"]}]
+                    case _:
+                        return received
+        raise AssertionError(f"The socket ended before the subscription: {received}")
+
+    async def _call(self, command: str) -> Any:
+        """Do what a curl command says, with the variables of the shell."""
+        words = [
+            Template(word).safe_substitute(self.shell)
+            for word in shlex.split(command.replace("\\\n", " "))
+        ]
+        options = list(itertools.pairwise(words))
+        headers = dict(value.split(": ", 1) for option, value in options if option == "-H")
+        body = next(value for option, value in options if option in {"-d", "--data-binary"})
+        address = next(word for word in words if word.startswith("http"))
+        async with self._client() as client:
+            answer = await client.post(address, content=_bytes_of(body), headers=headers)
+        return answer.json()
+
+    def _assign(self, script: str) -> None:
+        """Set the variables of a shell script, and the signature that it computes of BODY."""
+        self.shell |= dict(_ASSIGNED.findall(script))
+        if "SIGNATURE=" in script:
+            secret, body = self.shell["SECRET"].encode(), self.shell["BODY"].encode()
+            self.shell["SIGNATURE"] = hmac.new(secret, body, hashlib.sha256).hexdigest()
+
+    def _variables(self, query: str) -> dict[str, str]:
+        return {name: self.variables[name] for name in _DECLARED.findall(query)}
+
+    def _headers(self) -> dict[str, str]:
+        token = self.shell.get("TOKEN")
+        return {"authorization": f"Bearer {token}"} if token else {}
+
+    def _client(self) -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(base_url=self.url, timeout=30)
+
+    def _keep(self, answer: Any) -> None:
+        """Remember the ids and the secret in an answer."""
+        for name, value in _entries(answer):
+            if name in _KEPT and isinstance(value, dict) and "id" in value:
+                variable, constant = _KEPT[name]
+                self.variables[variable] = self.shell[constant] = value["id"]
+            elif name == "secret":
+                self.shell["SECRET"] = value
+            elif name == "executionId":
+                self.variables["executionId"] = self.shell["EXECUTION"] = value
+
+
+def _bytes_of(data: str) -> bytes:
+    """Return what curl sends for `data`: itself, or the file that it names after an @."""
+    return Path(data[1:]).read_bytes() if data.startswith("@") else data.encode()
+
+
+def _codes_in(answer: Any) -> set[str]:
+    """Return the codes of all errors in an answer, wherever it is one."""
+    faults: list[Any] = []
+    for name, value in _entries(answer):
+        if name == "errors":
+            faults += value
+        elif name == "error" and isinstance(value, dict):
+            faults.append(value)
+    return {each.get("code") or each.get("extensions", {}).get("code", "?") for each in faults}
+
+
+def _entries(document: Any) -> list[tuple[str, Any]]:
+    """Return every entry of every object in a document."""
+    if isinstance(document, list):
+        return [entry for each in document for entry in _entries(each)]
+    if not isinstance(document, dict):
+        return []
+    return [*document.items(), *_entries(list(document.values()))]

@@ -1,0 +1,28 @@
+"""Proves that every example of the pages runs, in order, against a server as a reader starts it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.docs.pages import examples, read
+from tests.docs.reader import Reader
+
+
+@pytest.mark.parametrize("page", ["docs/WORKFLOW_ENGINE.md", "docs/TUTORIAL.md"])
+@pytest.mark.xdist_group("docs")
+async def test_the_examples_of_a_page_run(page: str, reader: Reader) -> None:
+    blocks = examples(read(page), "graphql", "curl", "sh")
+
+    for block in blocks:
+        await reader.follow(block)
+
+    results = [each["data"]["execution"] for each in reader.answers if _is_result(each)]
+    assert [each["status"] for each in results] == ["COMPLETED"]
+    assert all(step["status"] == "COMPLETED" for step in results[0]["steps"])
+
+
+def _is_result(answer: Any) -> bool:
+    """Whether an answer is that of a query for one execution."""
+    return isinstance(answer, dict) and "execution" in (answer.get("data") or {})
