@@ -29,7 +29,7 @@ CONTINUE = ModelRouting(on_error=ModelErrorPolicy.CONTINUE)
 
 @dataclass
 class Models:
-    """A provider whose models called `bad…` fail and `broken` has a bug; it remembers what it was asked."""
+    """Models called `bad…` fail and `broken` has a bug; what was asked is remembered."""
 
     asked: list[ModelRequest] = field(default_factory=list)
     at_once: int = 0

@@ -1,0 +1,1 @@
+"""Writes in groups: what is queued, retried, split and closed."""
