@@ -11,6 +11,7 @@ from tests.architecture.source import called_name, found_in, modules, name_of, t
 _SLEEPS = {"time.sleep", "asyncio.sleep", "anyio.sleep", "sleep"}
 #: Who may let time pass, and why.
 _MAY_SLEEP = {
+    "tests/engine/commits/test_postgres.py",  # keeps a server away for a moment
     "tests/support/children.py",  # looks whether a foreign program is ready
     "tests/support/effects.py",  # is a model provider that takes its time
     "tests/support/waiting.py",  # waits, within a limit, for what another process does
