@@ -5,12 +5,14 @@ Rules
        last successful beat was sent, so the database's view can only be later.
     2. A lost lease is never taken back; its task is cancelled and writes nothing.
 
-Units: `deadline` is on the event loop's monotonic clock.
+Units: `deadline` is on the machine's monotonic clock, which the loop's own clock is not: that one
+stands still while a turn of the loop lasts, also if the process is stopped in the middle of it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -38,6 +40,11 @@ class Lease:
         self.is_cancel_requested = claimed.is_cancel_requested
         self.task: asyncio.Task[None] | None = None
         self._deadline = claimed_at + length.total_seconds()
+
+    @property
+    def counts_from(self) -> float:
+        """The instant of the loop's clock from which its present length counts."""
+        return self._deadline - self.length.total_seconds()
 
     def check(self) -> None:
         """Raise `LeaseLost` if the lease may run out before a side effect could begin."""
@@ -93,5 +100,5 @@ async def beat(committer: Committer, leases: list[Lease]) -> None:
 
 
 def monotonic() -> float:
-    """Return the event loop's clock, in seconds."""
-    return asyncio.get_running_loop().time()
+    """Return the machine's monotonic clock, in seconds; the same in all its processes."""
+    return time.monotonic()

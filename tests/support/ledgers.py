@@ -113,3 +113,31 @@ async def rows_of(database: Database) -> dict[str, list[dict[str, Any]]]:
 async def count(database: Database, table: str) -> int:
     """Return how many rows a table has."""
     return len((await rows_of(database))[table])
+
+
+def made_claimed(**fields: Any) -> Claimed:
+    """Make a claim that no database gave, of an execution at its beginning."""
+    values: dict[str, Any] = {
+        "id": "ex_1",
+        "workspace_id": "ws_1",
+        "workflow_id": "wf_1",
+        "workflow_version_id": "wv_1",
+        "workflow_revision": 1,
+        "fence": 1,
+        "position": 0,
+        "current_path": None,
+        "current_attempt": 0,
+        "step_started_at": None,
+        "attempt_started_at": None,
+        "crashes": 0,
+        "last_seq": 2,
+        "is_cancel_requested": False,
+        "waited_for": None,
+        "trigger_type": "WEBHOOK",
+        "trigger_id": None,
+        "trigger_data": None,
+        "input": "{}",
+        "created_at": 1,
+        "now": 2,
+    }
+    return Claimed(**{**values, **fields})
