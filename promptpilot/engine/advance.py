@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
@@ -136,13 +137,16 @@ class _Drive:
         """Do the work of a step. Raises `StepFailed`, whatever went wrong."""
         self._lease.check()
         step = place.step
-        limit = timedelta(seconds=step.timeout_seconds) if step.timeout_seconds else None
-        seconds = (limit or DEFAULT_STEP_TIMEOUT).total_seconds()
+        longest = timedelta(seconds=step.timeout_seconds) if step.timeout_seconds else None
+        seconds = (longest or DEFAULT_STEP_TIMEOUT).total_seconds()
+        limit = asyncio.timeout(seconds)
         try:
-            async with asyncio.timeout(seconds):
+            async with limit:
                 done = await self._executor(step).run(self._context(place, mark, progress))
             check_json(done.output, ("output",))
-        except TimeoutError:
+        except TimeoutError as bug:
+            if not limit.expired():
+                raise self._internal(place, bug) from bug
             message = f"The step took longer than {seconds:g} seconds."
             raise StepFailed(message, reasons.STEP_TIMEOUT, is_retryable=True) from None
         except InvalidInput as fault:
@@ -176,11 +180,21 @@ class _Drive:
                 entry.begin_step(self._place(position), 1, None)
             case Finish(output):
                 entry.position = len(self._definition.steps)
-                entry.complete(output)
+                self._finish(entry, output)
             case GiveUp(error):
-                entry.fail(error, opens_dead_letter=self._claimed.trigger_type != MANUAL)
+                self._fail(entry, error)
         recorded = await self._record(entry)
         return _mark(entry, recorded) if entry.current_path is not None else None
+
+    def _finish(self, entry: Entry, output: dict[str, Any]) -> None:
+        """Complete the execution; fail it if its output is more than can be stored as JSON."""
+        try:
+            entry.complete(output)
+        except InvalidInput as fault:
+            self._fail(entry, reasons.reason("OUTPUT_INVALID", fault.message))
+
+    def _fail(self, entry: Entry, error: reasons.Reason) -> None:
+        entry.fail(error, opens_dead_letter=self._claimed.trigger_type != MANUAL)
 
     def _give_back(self, entry: Entry) -> None:
         """Stop between two steps: cancelled on request, or for another worker to go on."""

@@ -1,0 +1,63 @@
+"""A model for tests that answers, fails or waits as told, and remembers what it was asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from promptpilot.engine.definition import Definition, ModelProvider, ModelTarget, PromptConfig, Step
+from promptpilot.engine.providers.base import ModelReply, ModelRequest, Provider
+
+Answer = str | Exception | asyncio.Event
+
+
+class ScriptedModel:
+    """Gives its answers in turn, the last one again and again.
+
+    A text is answered, an exception raised, and an event waited for before "ok" is answered.
+    """
+
+    def __init__(self, *answers: Answer) -> None:
+        self.answers: list[Answer] = list(answers or ["ok"])
+        self.asked: list[ModelRequest] = []
+        self._calls = asyncio.Semaphore(0)
+
+    @property
+    def providers(self) -> Mapping[ModelProvider, Provider]:
+        """Return the providers of a server that has this model alone."""
+        return {ModelProvider.SIMULATOR: self}
+
+    @property
+    def keys(self) -> list[str]:
+        """Return the idempotency keys it was asked with."""
+        return [request.idempotency_key for request in self.asked]
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        """Do what is told for this call."""
+        answer = self.answers[min(len(self.asked), len(self.answers) - 1)]
+        self.asked.append(request)
+        self._calls.release()
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, asyncio.Event):
+            await answer.wait()
+        text = answer if isinstance(answer, str) else "ok"
+        return ModelReply(text=text, prompt_tokens=2, completion_tokens=1, cost_micros=3)
+
+    async def wait_for_call(self, count: int = 1) -> None:
+        """Return when it was asked so many more times."""
+        async with asyncio.timeout(20):
+            for _ in range(count):
+                await self._calls.acquire()
+
+
+def asking(name: str = "a", **others: Any) -> Step:
+    """Make a step that asks the model."""
+    target = ModelTarget(ModelProvider.SIMULATOR, "m")
+    return Step(name, PromptConfig((target,), content="Hi"), id=f"st_{name}", **others)
+
+
+def workflow(*steps: Step) -> Definition:
+    """Make a definition of these steps."""
+    return Definition(steps)
