@@ -56,7 +56,7 @@ def running(commands: list[str], env: dict[str, str], log: Path) -> Iterator[Tar
     """Run `promptpilot <command>` for each command, the first one serving HTTP, until the end."""
     port = _free_port()
     base = f"http://127.0.0.1:{port}"
-    full = {**os.environ, **env, "PROMPTPILOT_PORT": str(port), "PROMPTPILOT_LOG_LEVEL": "warning"}
+    full = {**os.environ, **env, "PROMPTPILOT_PORT": str(port), "PROMPTPILOT_LOG_LEVEL": "WARNING"}
     with log.open("ab") as out:
         started = [
             subprocess.Popen(

@@ -10,6 +10,7 @@ import structlog
 from promptpilot.app import Doorway, create_app
 from promptpilot.backbone import require_redis
 from promptpilot.bells import FEED_CHANNEL
+from promptpilot.data_dir import load_or_create_secrets
 from promptpilot.processes import open_patiently
 from promptpilot.settings import Settings
 from promptpilot.stopping import Stopping
@@ -21,6 +22,7 @@ log = structlog.get_logger(__name__)
 async def serve(settings: Settings, stopping: Stopping) -> None:
     """Serve GraphQL and REST; before the database answers, tell callers to come again."""
     require_redis(settings)
+    settings = load_or_create_secrets(settings)
     doorway = Doorway()
     server = WebServer(doorway, settings)
     server.bind()
