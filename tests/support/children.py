@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -26,13 +26,17 @@ def package_folder(package: str) -> Path:
 
 
 def start_child(
-    command: Sequence[str | Path], log: Path, user: int | None = None
+    command: Sequence[str | Path],
+    log: Path,
+    user: int | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a server that is killed when the starting process dies; output goes to the log.
 
     It has a session of its own, so that Ctrl-C reaches the test runner alone, which then stops it.
     Call it from a thread that outlives the server: for the system, the thread is the parent.
-    `user` is the id of the system user (and group) to run as.
+    `user` is the id of the system user (and group) to run as; `env` its whole environment, when
+    it is not to have that of the test.
     """
     with log.open("ab") as output:
         return subprocess.Popen(
@@ -43,6 +47,7 @@ def start_child(
             start_new_session=True,
             preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, no locks
             cwd=log.parent,
+            env=env,
             user=user,
             group=user,
             extra_groups=None if user is None else [],

@@ -1,0 +1,1 @@
+"""Processes are killed, stopped and cut off; then the invariants must hold."""

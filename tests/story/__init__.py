@@ -1,0 +1,1 @@
+"""Whole routes through real processes, from HTTP to the subscription."""
