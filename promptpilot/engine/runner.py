@@ -10,6 +10,7 @@ After a crash: whatever this runner held is due again when its leases run out, f
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -58,6 +59,10 @@ class Runner:
         #: More may be due than there were slots for.
         self._may_be_more = False
         self._ended = asyncio.Event()
+        #: Held from a claim's departure until what it brought is driven.
+        self._claim_turn = asyncio.Lock()
+        #: Places for executions that run alone; whoever waits for one keeps its lease.
+        self._solo_places = asyncio.Semaphore(settings.solo.at_once)
 
     @property
     def free_slots(self) -> int:
@@ -83,6 +88,7 @@ class Runner:
                 await self._claim_all()
                 await self._rest()
             await self._ended.wait()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
         finally:
             beats.cancel()
             await asyncio.gather(beats, return_exceptions=True)
@@ -91,8 +97,12 @@ class Runner:
         """Take nothing more, let running steps end within `grace`, give the rest back, return."""
         self._is_draining = True
         self._bell.set()
-        if self._tasks:
-            await asyncio.wait(list(self._tasks), timeout=grace.total_seconds())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace.total_seconds()):
+                async with self._claim_turn:  # a claim on its way may bring more to wait for
+                    pass
+                if self._tasks:
+                    await asyncio.wait(list(self._tasks))
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -119,10 +129,7 @@ class Runner:
                 self._pass_on()
                 return
             self._may_be_more = False
-            claimed = await self._claim(wanted)
-            for each in claimed:
-                self._start(each)
-            if len(claimed) < wanted:
+            if await self._claim_and_start(wanted) < wanted:
                 return
 
     def _pass_on(self) -> None:
@@ -130,6 +137,15 @@ class Runner:
         if not self._may_be_more:
             self._may_be_more = True
             self._waker.wake()
+
+    async def _claim_and_start(self, wanted: int) -> int:
+        """Claim and drive at most `wanted` executions; return how many."""
+        async with self._claim_turn:
+            sent_at = monotonic()  # leases count from before the claim, as the database's do
+            claimed = await self._claim(wanted)
+            for each in claimed:
+                self._start(each, sent_at)
+            return len(claimed)
 
     async def _claim(self, limit: int) -> list[Claimed]:
         lease_ms = self._settings.lease // timedelta(milliseconds=1)
@@ -139,8 +155,8 @@ class Runner:
             log.warning("claim.failed", error=str(error))
             return []
 
-    def _start(self, claimed: Claimed) -> None:
-        lease = Lease(claimed, self._settings.lease, monotonic())
+    def _start(self, claimed: Claimed, claimed_at: float) -> None:
+        lease = Lease(claimed, self._settings.lease, claimed_at)
         task = asyncio.create_task(self._drive(claimed, lease), name=claimed.id)
         lease.task = task
         key = (claimed.id, claimed.fence)
@@ -150,8 +166,15 @@ class Runner:
 
     def _drive(self, claimed: Claimed, lease: Lease) -> Coroutine[None, None, None]:
         if claimed.crashes >= QUARANTINE_CRASHES:
-            return solo.run_alone(claimed, lease, self._tools, self._settings.solo)
+            return self._run_alone(claimed, lease)
         return advance(claimed, lease, self._tools, lambda: self._is_draining)
+
+    async def _run_alone(self, claimed: Claimed, lease: Lease) -> None:
+        async with self._solo_places:
+            if self._is_draining:
+                await advance(claimed, lease, self._tools, lambda: True)
+            else:
+                await solo.run_alone(claimed, lease, self._tools, self._settings.solo)
 
     def _forget(self, task: asyncio.Task[None], key: tuple[str, int]) -> None:
         self._tasks.discard(task)

@@ -17,6 +17,7 @@ import os
 import resource
 import signal
 import sys
+from asyncio.subprocess import Process
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -28,7 +29,7 @@ from promptpilot.clock import to_ms
 from promptpilot.engine import ledger, reasons
 from promptpilot.engine.advance import MANUAL, Tools, advance
 from promptpilot.engine.commits.items import Claimed
-from promptpilot.engine.lease import Lease, beat_forever, monotonic
+from promptpilot.engine.lease import Lease, beat, beat_forever
 from promptpilot.engine.ledger import AttemptMark, Ended, Entry, Place
 from promptpilot.engine.lifecycle import ExecutionStatus, StepStatus
 from promptpilot.engine.scope import Outcome
@@ -44,10 +45,16 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SoloSettings:
-    """How a child is started. `memory_bytes` bounds its address space."""
+    """How a child is started. `memory_bytes` bounds its address space.
+
+    At most `at_once` children of one worker live at a time: after a crash of the whole machine,
+    everything that was running is to be run alone. A child has `stop` to give its execution back.
+    """
 
     command: tuple[str, ...] = (sys.executable, "-m", "promptpilot", "solo")
     memory_bytes: int = 2 * 1024**3
+    at_once: int = 2
+    stop: timedelta = timedelta(seconds=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,8 @@ class Orders:
 
     claimed: Claimed
     lease_ms: int
+    #: When the lease began to count, on the clock that all processes of a machine share.
+    claimed_at: float
 
     def to_json(self) -> bytes:
         """Return the orders as one JSON text."""
@@ -65,7 +74,7 @@ class Orders:
     def from_json(cls, text: bytes) -> Orders:
         """Read orders that `to_json` wrote."""
         document = json.loads(text)
-        return cls(Claimed(**document["claimed"]), document["lease_ms"])
+        return cls(Claimed(**document["claimed"]), document["lease_ms"], document["claimed_at"])
 
 
 async def run_alone(claimed: Claimed, lease: Lease, tools: Tools, settings: SoloSettings) -> None:
@@ -80,27 +89,48 @@ async def run_alone(claimed: Claimed, lease: Lease, tools: Tools, settings: Solo
         stdout=asyncio.subprocess.DEVNULL,
         preexec_fn=lambda: _confine(settings.memory_bytes),
     )
-    orders = Orders(claimed, lease.length // timedelta(milliseconds=1))
+    lease_ms = lease.length // timedelta(milliseconds=1)
+    orders = Orders(claimed, lease_ms, lease.counts_from)
     try:
         await child.communicate(orders.to_json())
     except asyncio.CancelledError:
         if child.returncode is None:
             child.send_signal(signal.SIGKILL if lease.is_lost else signal.SIGTERM)
-        await child.wait()
+        await _wait_or_kill(child, settings.stop)
         raise
     if child.returncode not in {0, EXIT_TRY_AGAIN}:
         await _bury(claimed, tools, child.returncode or 0)
 
 
 async def work(orders: Orders, tools: Tools, is_stopping: Callable[[], bool]) -> None:
-    """Do the child's work: drive the one execution, beating its lease."""
+    """Do the child's work: drive the one execution, beating its lease.
+
+    A cancelled call gives the execution back first, in the middle of a step if need be.
+    """
     length = timedelta(milliseconds=orders.lease_ms)
-    lease = Lease(orders.claimed, length, monotonic())
+    lease = Lease(orders.claimed, length, orders.claimed_at)
+    await beat(tools.committer, [lease])  # starting this process may have taken most of the lease
     lease.task = asyncio.create_task(advance(orders.claimed, lease, tools, is_stopping))
     beats = asyncio.create_task(beat_forever(tools.committer, [lease], length))
-    await asyncio.wait([lease.task, beats], return_when=asyncio.FIRST_COMPLETED)
-    beats.cancel()
+    try:
+        await asyncio.wait([lease.task, beats], return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        lease.task.cancel()
+        await asyncio.wait([lease.task])
+        raise
+    finally:
+        beats.cancel()
     await lease.task
+
+
+async def _wait_or_kill(child: Process, patience: timedelta) -> None:
+    """Wait for the child's end; one that does not stop in time is killed."""
+    try:
+        async with asyncio.timeout(patience.total_seconds()):
+            await child.wait()
+    except TimeoutError:
+        child.kill()
+        await child.wait()
 
 
 async def _bury(claimed: Claimed, tools: Tools, code: int) -> None:
