@@ -16,9 +16,11 @@ from promptpilot.models.database import Database
 from tests.crash.api import Api
 from tests.crash.load import Load, make_load
 from tests.support.caller import calling, free_port
-from tests.support.installation import Installation
+from tests.support.installation import Installation, shared
 from tests.support.redis import RedisServer
 
+#: The product, with a provider that writes down what it is asked.
+_PROGRAM = "tests.support.worker_process"
 #: A short lease, so that what a killed worker held is taken over soon.
 _SETTINGS = {
     "PROMPTPILOT_LEASE_SECONDS": "2",
@@ -32,7 +34,7 @@ def installation(
     tmp_path: Path, database_url: str, redis_server: RedisServer
 ) -> Iterator[Installation]:
     """Give an installation without any process yet, on SQLite and again on PostgreSQL."""
-    made = Installation(tmp_path, database_url, redis_server, _SETTINGS)
+    made = Installation(tmp_path, shared(database_url, redis_server.url) | _SETTINGS, _PROGRAM)
     yield made
     made.remove()
 

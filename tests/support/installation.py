@@ -13,10 +13,8 @@ from pathlib import Path
 
 from tests.support.children import start_child, stop_child
 from tests.support.effects import Effect, read_effects
-from tests.support.redis import RedisServer
 
 _ROOT = Path(__file__).parents[2]
-_PROGRAM = "tests.support.worker_process"
 #: What the system and Python need; nothing else of the test's environment reaches a process.
 _PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR")
 _SECRETS = {
@@ -25,12 +23,18 @@ _SECRETS = {
 }
 
 
+def shared(database_url: str, redis_url: str) -> dict[str, str]:
+    """Return the settings of processes that share a database and a Redis."""
+    return {**_SECRETS, "DATABASE_URL": database_url, "REDIS_URL": redis_url}
+
+
 @dataclass(eq=False)
 class Process:
     """One process of the product. It is killed when the test ends, if it has not ended before."""
 
     child: subprocess.Popen[bytes] = field(repr=False)
     log: Path
+    command: str = ""
 
     @property
     def pid(self) -> int:
@@ -68,12 +72,14 @@ class Process:
 
 @dataclass
 class Installation:
-    """Processes that share a database and a Redis. End it with `remove`."""
+    """Processes with the same settings and a folder of their own. End it with `remove`.
+
+    `program` is the module that they run.
+    """
 
     folder: Path
-    database_url: str
-    redis: RedisServer
     settings: Mapping[str, str]
+    program: str = "promptpilot"
     processes: list[Process] = field(default_factory=list)
     dead: list[Process] = field(default_factory=list)
 
@@ -95,9 +101,9 @@ class Installation:
         """Start a process of the product; `settings` are the variables that differ."""
         number = len(self.processes) + len(self.dead)
         log = self.folder / f"{arguments[0]}-{number}.log"
-        command = [sys.executable, "-m", _PROGRAM, *arguments]
+        command = [sys.executable, "-m", self.program, *arguments]
         child = start_child(command, log, env=self.environment() | settings)
-        process = Process(child, log)
+        process = Process(child, log, arguments[0])
         self.processes.append(process)
         return process
 
@@ -114,6 +120,12 @@ class Installation:
             self.dead.append(process)
         self.start_workers(len(ended))
         return len(ended)
+
+    def kill(self, command: str) -> None:
+        """End the processes of one command with kill -9."""
+        for process in self.running:
+            if process.command == command:
+                process.kill()
 
     def kill_all(self) -> None:
         """End every process with kill -9, at once."""
@@ -132,11 +144,8 @@ class Installation:
         passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         return {
             **passed_on,
-            **_SECRETS,
             "PYTHONPATH": str(_ROOT),
             "EFFECTS": str(self.effects_file),
-            "DATABASE_URL": self.database_url,
-            "REDIS_URL": self.redis.url,
             "PROMPTPILOT_DATA_DIR": str(self.folder / "data"),
             "PROMPTPILOT_LOG_FORMAT": "json",
             "PROMPTPILOT_SQLITE_SYNCHRONOUS": "NORMAL",
