@@ -68,7 +68,9 @@ def decode_cursor(execution_id: str, text: str) -> int:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
         prefix, _, seq = base64.urlsafe_b64decode(padded).decode("ascii").rpartition(":")
         if prefix == execution_id and seq.isdecimal() and int(seq) < _MAX_SEQ:
-            return int(seq)
+            number = int(seq)
+            if encode_cursor(execution_id, number) == text:  # the decoder overlooks stray signs
+                return number
     except (ValueError, binascii.Error):
         pass
     message = "The cursor is none of this execution; take one from its events or eventCursor."

@@ -135,7 +135,7 @@ def _open_view(
     execution: Execution, definition: Definition, position: int, ended: Sequence[StepAttempt]
 ) -> StepView:
     step = definition.steps[position]
-    status = _open_status(execution, position)
+    status = _open_status(execution, position, ended)
     has_begun = status is not StepStatus.PENDING
     attempts = [_ended_attempt(each) for each in ended]
     if status is StepStatus.RUNNING and execution.attempt_started_at is not None:
@@ -150,18 +150,28 @@ def _open_view(
         name=step.name,
         type=step.type,
         status=status,
-        attempt=execution.current_attempt if has_begun else 0,
-        started_at=execution.step_started_at if has_begun else None,
+        attempt=_newest_attempt(execution, ended) if has_begun else 0,
+        started_at=_first_start(execution, ended) if has_begun else None,
         model_calls=_calls(ended),
         wake_at=execution.ready_at if status is StepStatus.WAITING else None,
         attempts=tuple(attempts),
     )
 
 
-def _open_status(execution: Execution, position: int) -> StepStatus:
+def _newest_attempt(execution: Execution, ended: Sequence[StepAttempt]) -> int:
+    return max([execution.current_attempt, *(each.number for each in ended)])
+
+
+def _first_start(execution: Execution, ended: Sequence[StepAttempt]) -> datetime | None:
+    return ended[0].started_at if ended else execution.step_started_at
+
+
+def _open_status(execution: Execution, position: int, ended: Sequence[StepAttempt]) -> StepStatus:
     """Return where a step without a row is: running, between two attempts, or not reached."""
-    is_current = execution.position == position and execution.current_attempt > 0
-    if not is_current or ExecutionStatus(execution.status).is_final:
+    if ExecutionStatus(execution.status).is_final:
+        # What had begun and has no result was cancelled between two attempts.
+        return StepStatus.CANCELLED if ended else StepStatus.PENDING
+    if execution.position != position or execution.current_attempt == 0:
         return StepStatus.PENDING
     if execution.wait_reason == WaitReason.RETRY:
         return StepStatus.WAITING
