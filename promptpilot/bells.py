@@ -21,6 +21,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from promptpilot import ids
+from promptpilot.cancelling import raise_if_cancelled
 from promptpilot.engine.ports import Listener
 from promptpilot.local_bells import LocalFeed, LocalWaker
 
@@ -243,6 +244,7 @@ class RedisBells:
                     await self._hear(subscription)
             except REDIS_ERRORS as error:
                 log.warning("bells.deaf", reason=str(error) or type(error).__name__)
+            raise_if_cancelled()
             if asyncio.get_running_loop().time() - started_at > _SILENCE_SECONDS:
                 pause = _FIRST_PAUSE_SECONDS
             await asyncio.sleep(pause)
@@ -251,6 +253,7 @@ class RedisBells:
     async def _hear(self, subscription: PubSub) -> None:
         is_asked = False
         while True:
+            raise_if_cancelled()
             message = await subscription.get_message(timeout=_SILENCE_SECONDS)
             if message is not None:
                 self._obey(message)

@@ -13,6 +13,7 @@ import structlog
 
 from promptpilot import ids
 from promptpilot.bells import REDIS_ERRORS, RedisBells
+from promptpilot.cancelling import raise_if_cancelled
 
 _TICK_SECONDS = 30.0
 _JITTER = 0.4
@@ -50,6 +51,7 @@ class Ticks:
                     await self.tick()
             except Exception as error:  # noqa: BLE001 -- the next tick does the same work
                 log.warning("tick.failed", reason=str(error) or type(error).__name__)
+            raise_if_cancelled()
 
     async def tick(self) -> None:
         """Find out whether Redis lost the rings, then sweep. Raises when the database is away."""

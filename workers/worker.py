@@ -12,6 +12,7 @@ import structlog
 from arq.worker import Worker
 
 from promptpilot.bells import HEALTH_KEY, QUEUE, RedisBells, connect
+from promptpilot.cancelling import raise_if_cancelled
 from workers.tasks import Wakeable, wake_function
 
 _ANSWER_SECONDS = 5.0
@@ -49,6 +50,7 @@ class EngineWorker(Worker):
         self._bell.clear()
         self.allow_pick_jobs = self._runner.free_slots > 0 and not self._runner.is_draining
         await super()._poll_iteration()
+        raise_if_cancelled()
         try:
             async with asyncio.timeout(_LOOK_SECONDS):
                 await self._bell.wait()
@@ -75,6 +77,7 @@ async def take_jobs(runner: Wakeable, bells: RedisBells) -> None:
     while True:
         started_at = asyncio.get_running_loop().time()
         await _take_jobs_once(runner, bells.url, bell)
+        raise_if_cancelled()
         if asyncio.get_running_loop().time() - started_at > _STEADY_SECONDS:
             pause = _FIRST_PAUSE_SECONDS
         await asyncio.sleep(pause)
