@@ -12,6 +12,7 @@ from promptpilot.engine import solo
 from promptpilot.errors import Unavailable
 from promptpilot.settings import Settings
 from promptpilot.stopping import Stopping
+from promptpilot.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +25,12 @@ async def run_alone(settings: Settings, stopping: Stopping) -> int:
     orders = solo.Orders.from_json(await asyncio.to_thread(sys.stdin.buffer.read))
     try:
         async with open_backbone(settings, []) as backbone:
-            await solo.work(orders, backbone.tools(), stopping.soon.is_set)
+            # The worker beats this execution's lease too: it would not notice that the loop hangs.
+            watch = asyncio.create_task(Watchdog(2 * settings.lease).beat(), name="watchdog")
+            try:
+                await solo.work(orders, backbone.tools(), stopping.soon.is_set)
+            finally:
+                watch.cancel()
     except Unavailable as error:
         log.warning("solo.gave_up", execution_id=orders.claimed.id, reason=error.message)
         return solo.EXIT_TRY_AGAIN

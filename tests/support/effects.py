@@ -12,6 +12,7 @@ import asyncio
 import json
 import os
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -21,7 +22,7 @@ from pathlib import Path
 
 from promptpilot.engine.providers.base import ModelReply, ModelRequest
 
-#: The step of a poisonous execution that kills its process.
+#: The step of a poisonous execution that does harm to its process.
 POISONED_PATH = "2"
 
 
@@ -31,6 +32,7 @@ class Manner(StrEnum):
     QUICK = "quick"  #: 50 to 250 ms for each step
     SLOW = "slow"  #: a second for each step
     POISON = "poison"  #: kills the process that runs its third step
+    HANG = "hang"  #: lets nothing else happen in the process that runs its third step
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,8 @@ class RecordingProvider:
         """Write, take some time, write again and answer."""
         manner, execution_id, path = request.content.split()
         self._write("begin", request, execution_id, path)
-        if manner == Manner.POISON and path == POISONED_PATH:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if path == POISONED_PATH:
+            _harm(manner)
         await asyncio.sleep(_seconds(manner, request.idempotency_key))
         self._write("end", request, execution_id, path)
         return ModelReply(text=request.idempotency_key, cost_micros=0)
@@ -89,6 +91,13 @@ def repeats(effects: Iterable[Effect]) -> int:
 def seen_by(effects: Sequence[Effect], pid: int) -> list[Effect]:
     """Return the effects of one process."""
     return [effect for effect in effects if effect.pid == pid]
+
+
+def _harm(manner: str) -> None:
+    if manner == Manner.POISON:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if manner == Manner.HANG:
+        threading.Event().wait()
 
 
 def _seconds(manner: str, key: str) -> float:

@@ -11,10 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from promptpilot.watchdog import EXIT_CODE
 from tests.support.children import start_child, stop_child
 from tests.support.effects import Effect, read_effects
 
 _ROOT = Path(__file__).parents[2]
+#: How a process may be killed: by the system, or by its own watchdog.
+_DEATHS = {-signal.SIGKILL, EXIT_CODE}
 #: What the system and Python need; nothing else of the test's environment reaches a process.
 _PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR")
 _SECRETS = {
@@ -115,7 +118,7 @@ class Installation:
         """Start a worker for each one that was killed, as a supervisor would; return how many."""
         ended = [process for process in self.processes if not process.is_running]
         for process in ended:
-            assert process.child.returncode == -signal.SIGKILL, process.tail()
+            assert process.child.returncode in _DEATHS, process.tail()
             self.processes.remove(process)
             self.dead.append(process)
         self.start_workers(len(ended))
