@@ -154,7 +154,7 @@ class Launcher:
         if await self._committer.open(opening) is not None:
             firing_id = request.firing.id if request.firing else None
             return Launched(opening.id, is_new=True, firing_id=firing_id)
-        return await self._find_first(request, opening)
+        return await self._find_first(request)
 
     def _wait(self, start_at: datetime | None) -> timedelta:
         """Return how long to wait before the start. Raises `InvalidInput` beyond a year."""
@@ -166,13 +166,13 @@ class Launcher:
             raise InvalidInput(message, ("input", "startAt"))
         return max(wait, timedelta(0))
 
-    async def _find_first(self, request: LaunchRequest, opening: Opening) -> Launched:
+    async def _find_first(self, request: LaunchRequest) -> Launched:
         if request.firing is not None:
-            return await self._find_by_firing(request.firing, opening.id)
+            return await self._find_by_firing(request.firing)
         assert request.idempotency is not None  # noqa: S101 -- nothing else refuses an opening
-        return await self._find_by_key(request.target.workspace_id, request.idempotency, opening.id)
+        return await self._find_by_key(request.target.workspace_id, request.idempotency)
 
-    async def _find_by_key(self, workspace_id: str, given: Idempotency, own_id: str) -> Launched:
+    async def _find_by_key(self, workspace_id: str, given: Idempotency) -> Launched:
         row = await IdempotencyKey.filter(
             workspace_id=workspace_id, operation=given.operation, key=given.key
         ).get()
@@ -181,17 +181,15 @@ class Launcher:
                 "The idempotency key was used before with other arguments; take a new key.",
                 ("input", "idempotencyKey"),
             )
-        return Launched(row.result_id, is_new=row.result_id == own_id)
+        return Launched(row.result_id, is_new=False)
 
-    async def _find_by_firing(self, given: FiringDraft, own_id: str) -> Launched:
+    async def _find_by_firing(self, given: FiringDraft) -> Launched:
         """Return the execution of the same message, and record that it came again."""
         first = await Firing.filter(
             trigger_id=given.trigger_id,
             dedupe_key=given.dedupe_key,
             outcome__in=[FiringOutcome.STARTED.value, FiringOutcome.QUEUED.value],
         ).get()
-        if first.execution_id == own_id:
-            return Launched(own_id, is_new=True, firing_id=first.id)
         is_same = first.body_sha256 == given.body_sha256
         await self._record_repeat(given, first, is_same=is_same)
         if not is_same:

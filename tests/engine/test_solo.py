@@ -15,14 +15,14 @@ import pytest
 from promptpilot.engine.commits.items import Claimed
 from promptpilot.engine.definition import Definition
 from promptpilot.engine.lease import Lease, monotonic
-from promptpilot.engine.solo import Orders, SoloSettings, run_alone
+from promptpilot.engine.solo import Orders, SoloSettings, run_alone, work
 from promptpilot.engine.triggers.kinds import TriggerType
 from promptpilot.engine.versions import Versions
 from promptpilot.models import DeadLetter, Execution, StepExecution
 from tests.support.bench import Bench, is_final
 from tests.support.drafts import transform
 from tests.support.ledgers import begun, made_claimed
-from tests.support.models import asking, workflow
+from tests.support.models import ScriptedModel, asking, workflow
 
 LEASE = timedelta(seconds=15)
 SIMPLE = workflow(transform("a"), transform("b"))
@@ -220,3 +220,51 @@ async def test_a_single_crash_is_forgiven(bench: Bench) -> None:
     row = await bench.finish(execution_id, runner)
 
     assert row.status == "COMPLETED"
+
+
+async def test_who_waits_to_run_alone_gives_back_when_its_worker_stops(bench: Bench) -> None:
+    ids = [await bench.launch(SIMPLE) for _ in range(2)]
+    for _ in range(2):
+        assert len(await bench.committer.claim("w1", 2, 15_000)) == 2
+        bench.clock.move(seconds=15)
+    settings = replace(settings_for(bench, "work"), at_once=1)
+    async with bench.running(runner := bench.runner(solo=settings)):
+        for each in ids:
+            await bench.until(each, lambda row: row.fence == 3)
+        await runner.drain(timedelta(seconds=20))
+
+    rows = [await bench.stored(each) for each in ids]
+    assert sorted(row.status for row in rows) == ["COMPLETED", "WAITING"]
+    assert {row.wait_reason for row in rows} == {None, "HANDOVER"}
+
+
+async def test_the_childs_work_ends_with_its_execution(bench: Bench) -> None:
+    execution_id = await bench.launch(SIMPLE)
+    orders = Orders(await bench.claim(), 15_000, monotonic())
+
+    await work(orders, bench.tools, lambda: False)
+
+    assert (await bench.stored(execution_id)).status == "COMPLETED"
+
+
+async def test_the_childs_work_gives_its_step_back_when_it_is_stopped(bench: Bench) -> None:
+    execution_id = await bench.launch(workflow(asking()))
+    model = ScriptedModel(asyncio.Event())
+    orders = Orders(await bench.claim(), 15_000, monotonic())
+    tools = bench.tools_with(providers=model.providers)
+    working = asyncio.create_task(work(orders, tools, lambda: False))
+    await model.wait_for_call()
+    working.cancel()
+    await asyncio.wait([working])
+
+    assert working.cancelled()
+    assert (await bench.stored(execution_id)).wait_reason == "HANDOVER"
+
+
+async def test_a_child_whose_start_took_the_whole_lease_asks_for_more_first(bench: Bench) -> None:
+    execution_id = await bench.launch(SIMPLE)
+    orders = Orders(await bench.claim(), 15_000, monotonic() - 20)
+
+    await work(orders, bench.tools, lambda: False)
+
+    assert (await bench.stored(execution_id)).status == "COMPLETED"
