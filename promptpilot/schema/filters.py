@@ -14,6 +14,7 @@ from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from promptpilot import ids
+from promptpilot.engine.fields import MAX_NAME, MAX_TAGS
 from promptpilot.engine.lifecycle import ExecutionStatus, WaitReason
 from promptpilot.engine.principal import Principal
 from promptpilot.errors import InvalidInput
@@ -98,7 +99,7 @@ async def workflows(
     rows = _made_in(_by_ids(rows, "id", where.ids, ids.Kind.WORKFLOW), where.created_at)
     if (is_active := given(where.is_active)) is not None:
         rows = rows.filter(is_active=is_active)
-    for word in (given(where.search) or "").split():
+    for word in _words(given(where.search) or ""):
         contains = Q(name__icontains=word) | Q(description__icontains=word)
         rows = rows.filter(contains if _is_storable(word) else _NOTHING)
     if tags := given(where.tags):
@@ -144,13 +145,21 @@ _HAS_TAG: Final = {
 async def _tagged(database: Database, principal: Principal, tags: Sequence[str]) -> list[str]:
     """Return the ids of the caller's workflows that have all of these tags."""
     wanted = list(dict.fromkeys(tags))
-    if not all(_is_storable(tag) for tag in wanted):
+    if len(wanted) > MAX_TAGS or not all(_is_storable(tag) for tag in wanted):
         return []
     has = [_HAS_TAG[database.dialect].format(f"${number + 2}") for number in range(len(wanted))]
     conditions = " AND ".join(has)
     sql = f"SELECT id FROM workflows WHERE workspace_id = $1 AND {conditions}"  # noqa: S608 -- ours
     found = await database.fetch(sql, principal.workspace_id, *wanted)
     return [row["id"] for row in found]
+
+
+def _words(search: str) -> list[str]:
+    """Return what is searched for; raise InvalidInput for more than a database can look for."""
+    if len(search) > MAX_NAME:
+        message = f"search may have at most {MAX_NAME} characters."
+        raise InvalidInput(message, ("where", "search"))
+    return search.split()
 
 
 def _by_ids(
@@ -165,7 +174,7 @@ def _by_ids(
 def _by_values(rows: QuerySet[R], column: str, wanted: Sequence[Any] | None) -> QuerySet[R]:
     if given(wanted) is None:
         return rows
-    return rows.filter(**{f"{column}__in": [str(value) for value in wanted or ()]})
+    return rows.filter(**{f"{column}__in": sorted({str(value) for value in wanted or ()})})
 
 
 def _made_in(rows: QuerySet[R], range_: DateTimeRange | None) -> QuerySet[R]:
@@ -181,7 +190,7 @@ def _made_in(rows: QuerySet[R], range_: DateTimeRange | None) -> QuerySet[R]:
 def _shown_as(statuses: Sequence[ExecutionStatus]) -> Q:
     """Select by the status that users see: a handover between workers is RUNNING to them."""
     handover = Q(wait_reason=WaitReason.HANDOVER.value)
-    wanted = Q(status__in=[status.value for status in statuses])
+    wanted = Q(status__in=sorted({status.value for status in statuses}))
     if ExecutionStatus.RUNNING in statuses and ExecutionStatus.WAITING not in statuses:
         return wanted | handover
     if ExecutionStatus.WAITING in statuses and ExecutionStatus.RUNNING not in statuses:

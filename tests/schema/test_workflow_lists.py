@@ -74,6 +74,16 @@ async def test_a_filter_lets_through_what_fulfils_it(api: Api, made: dict[str, s
     assert found == FILTERS
 
 
+async def test_a_search_for_too_many_words_is_refused(api: Api) -> None:
+    refused = await api.refused(LIST, w={"search": "a " * 1000})
+
+    assert refused.message == "search may have at most 200 characters."
+
+
+async def test_no_workflow_has_more_tags_than_one_may_have(api: Api, made: dict[str, str]) -> None:
+    assert await _names(api, w={"tags": [f"tag {number}" for number in range(2000)]}) == []
+
+
 async def test_workflows_are_found_by_ids(api: Api, made: dict[str, str]) -> None:
     wanted = {"ids": [made["gamma"], "nonsense", made["alpha"]]}
 
