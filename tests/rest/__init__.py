@@ -1,0 +1,1 @@
+"""The REST edge: routes, bodies, errors and probes."""

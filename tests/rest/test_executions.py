@@ -1,0 +1,138 @@
+"""Workflows and triggers start by plain HTTP, for whoever may start them, once for each key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from promptpilot.engine.drafts import WorkflowChange
+from promptpilot.models import Execution
+from tests.rest.conftest import Site, count_executions
+
+_INPUT = {"payload": {"issue": {"title": "A", "body": "B", "user": {"login": "c"}}}}
+
+
+def _paths(response: Any) -> list[str]:
+    return [detail["path"] for detail in response.json()["error"]["details"]]
+
+
+def _workflow(site: Site) -> str:
+    return f"/api/workflows/{site.workflow_id}/execute"
+
+
+def _trigger(site: Site) -> str:
+    return f"/api/triggers/{site.owner.trigger_id}/execute"
+
+
+async def test_a_workflow_starts_with_its_input(site: Site) -> None:
+    response = await site.post(_workflow(site), json={"input": _INPUT})
+
+    assert response.status_code == 202
+    answer = response.json()
+    assert answer["id"] == answer["executionId"]
+    assert (answer["workflowId"], answer["status"]) == (site.workflow_id, "PENDING")
+    assert answer["input"] == _INPUT
+    assert (await Execution.get(id=answer["id"])).input == _INPUT
+
+
+async def test_the_input_may_be_called_variables(site: Site) -> None:
+    response = await site.post(_workflow(site), json={"variables": _INPUT})
+
+    assert response.json()["input"] == _INPUT
+
+
+async def test_a_trigger_starts_by_hand(site: Site) -> None:
+    response = await site.post(_trigger(site), json={"input": _INPUT})
+
+    assert response.status_code == 200
+    execution = await Execution.get(id=response.json()["executionId"])
+    assert execution.trigger_id == site.owner.trigger_id
+
+
+@pytest.mark.parametrize("path", [_workflow, _trigger])
+async def test_the_same_key_starts_once(site: Site, path: Any) -> None:
+    key = {"idempotency-key": "order-4711"}
+
+    first = await site.post(path(site), json={"input": _INPUT}, headers=key)
+    second = await site.post(path(site), json={"input": _INPUT}, headers=key)
+
+    assert first.json()["id"] == second.json()["id"]
+    assert await count_executions() == 1
+
+
+@pytest.mark.parametrize("path", [_workflow, _trigger])
+async def test_the_same_key_with_another_input_is_a_conflict(site: Site, path: Any) -> None:
+    key = {"idempotency-key": "order-4711"}
+    await site.post(path(site), json={"input": _INPUT}, headers=key)
+
+    response = await site.post(path(site), json={"input": {"payload": {}}}, headers=key)
+
+    assert response.status_code == 409
+    assert response.json()["error"]["code"] == "IDEMPOTENCY_MISMATCH"
+
+
+@pytest.mark.parametrize(
+    ("body", "paths"),
+    [
+        (b"{}", ["input"]),
+        (b"[]", ["body"]),
+        (b"", ["body"]),
+        (b'{"input": 1}', ["input"]),
+        (b'{"variables": []}', ["variables"]),
+        (b'{"input": {}}', ["input.payload"]),
+        (b'{"input": {"payload": 3}}', ["input.payload"]),
+        (b'{"input": {"payload": {"x": "\\u0000"}}}', ["body.input.payload.x"]),
+        (b"[" * 60_000, ["body"]),
+        (b'{"input": {"payload": ' + b"9" * 6000 + b"}}", ["body"]),
+    ],
+)
+async def test_bad_input_is_named_and_starts_nothing(
+    site: Site, body: bytes, paths: list[str]
+) -> None:
+    response = await site.post(_workflow(site), content=body)
+
+    assert response.status_code == 400
+    assert _paths(response) == paths
+    assert await count_executions() == 0
+
+
+@pytest.mark.parametrize("path", [_workflow, _trigger])
+@pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer wrong", "Basic YTpi", "Bearer \0"])
+async def test_a_stranger_is_told_to_sign_in(site: Site, path: Any, authorization: str) -> None:
+    headers = {"authorization": authorization}
+
+    response = await site.client.post(path(site), json={"input": _INPUT}, headers=headers)
+
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("kind", ["workflows", "triggers"])
+async def test_what_belongs_to_others_is_not_found(site: Site, kind: str) -> None:
+    other = await site.engine.register("other@example.org", "correct horse battery staple")
+    headers = {"authorization": f"Bearer {other.token}"}
+    own = {"workflows": site.workflow_id, "triggers": site.owner.trigger_id}[kind]
+
+    for other_id in (own, "%00", "wf_1", "trg_00000000000000000000000000"):
+        path = f"/api/{kind}/{other_id}/execute"
+        response = await site.client.post(path, json={"input": _INPUT}, headers=headers)
+        assert response.status_code == 404
+
+
+async def test_a_workflow_that_is_off_does_not_start(site: Site) -> None:
+    change = WorkflowChange(id=site.workflow_id, is_active=False)
+    await site.engine.update_workflow(site.principal, change)
+
+    response = await site.post(_workflow(site), json={"input": _INPUT})
+
+    assert response.status_code == 409
+    assert response.json()["error"]["code"] == "WORKFLOW_INACTIVE"
+
+
+async def test_an_input_over_the_limit_is_refused(site: Site) -> None:
+    body = {"input": {"payload": {"text": "x" * 300_000}}}
+
+    response = await site.post(_workflow(site), json=body)
+
+    assert response.status_code == 413
