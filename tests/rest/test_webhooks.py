@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from promptpilot.engine.drafts import TriggerChange, WorkflowChange
 from promptpilot.example import payload
 from promptpilot.models import Execution
 from tests.rest.conftest import Site, count_executions
+from tests.support.redis import RedisServer
 
 _WRONG = "sha256=" + "0" * 64
 
@@ -117,3 +119,22 @@ async def test_a_ping_starts_nothing_and_is_answered(site: Site) -> None:
 
     assert response.status_code == 200
     assert response.json()["executionId"] is None
+
+
+@pytest.mark.parametrize("loss", ["kill", "pause"])
+async def test_a_lost_redis_neither_fails_nor_slows_a_call(
+    site: Site, redis_server: RedisServer, loss: str
+) -> None:
+    await site.deliver(payload(), "before")
+    getattr(redis_server, loss)()
+
+    seconds = [await _seconds(site, f"after-{number}") for number in range(5)]
+
+    assert max(seconds) < 0.3
+    assert await count_executions() == 6
+
+
+async def _seconds(site: Site, delivery: str) -> float:
+    started_at = time.perf_counter()
+    assert (await site.deliver(payload(), delivery)).status_code == 200
+    return time.perf_counter() - started_at

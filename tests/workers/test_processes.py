@@ -1,0 +1,128 @@
+"""Workers take over from one another, and stop well, whichever command started them."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from promptpilot.backbone import Backbone, open_backbone
+from promptpilot.engine.principal import Principal
+from promptpilot.example import workflow_draft
+from promptpilot.models import Execution
+from tests.support.backbones import settings_for
+from tests.support.children import start_child, stop_child
+from tests.support.people import make_principal
+from tests.support.processes import Command, Commands, environment
+from tests.support.redis import RedisServer
+from tests.support.waiting import wait_until
+
+_INPUT = {"payload": {"issue": {"title": "A", "body": "B", "user": {"login": "c"}}}}
+
+
+class Site:
+    """An engine without a worker of its own, and processes that are."""
+
+    def __init__(self, backbone: Backbone, principal: Principal, commands: Commands) -> None:
+        self._backbone = backbone
+        self._principal = principal
+        self._commands = commands
+        settings = backbone.settings
+        self.urls = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
+        self.engine = backbone.engine()
+
+    async def start_worker(self) -> Command:
+        """Start `promptpilot worker` and wait until it works."""
+        worker = self._commands.start("worker", **self.urls)
+        await worker.says("worker.ready")
+        return worker
+
+    async def launch(self) -> str:
+        """Start the example and return the execution's id."""
+        workflow = await self.engine.create_workflow(self._principal, workflow_draft())
+        return (
+            await self.engine.start_execution(self._principal, workflow.id, _INPUT)
+        ).execution_id
+
+
+async def finish(execution_id: str) -> None:
+    """Wait until an execution is COMPLETED."""
+
+    async def is_completed() -> bool:
+        return (await Execution.get(id=execution_id)).status == "COMPLETED"
+
+    await wait_until(is_completed, 30)
+
+
+@pytest.fixture
+def commands(tmp_path: Path) -> Iterator[Commands]:
+    """Give a starter of commands."""
+    starter = Commands(tmp_path)
+    yield starter
+    starter.end_all()
+
+
+@pytest.fixture
+async def site(
+    database_url: str, redis_server: RedisServer, commands: Commands
+) -> AsyncIterator[Site]:
+    """Give an installation without a worker yet."""
+    async with open_backbone(settings_for(database_url, redis_server.url), []) as backbone:
+        yield Site(backbone, await make_principal("owner", backbone.clock), commands)
+
+
+async def test_a_worker_runs_what_another_process_started(site: Site) -> None:
+    await site.start_worker()
+
+    await finish(await site.launch())
+
+
+async def test_a_worker_runs_what_was_started_before_it(site: Site) -> None:
+    execution_id = await site.launch()
+
+    await site.start_worker()
+
+    await finish(execution_id)
+
+
+@pytest.mark.parametrize("loss", ["kill", "restart", "pause"])
+async def test_a_worker_goes_on_when_redis_is_lost(
+    site: Site, redis_server: RedisServer, loss: str
+) -> None:
+    worker = await site.start_worker()
+
+    getattr(redis_server, loss)()
+
+    await finish(await site.launch())
+    assert worker.child.poll() is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_worker_drains_and_ends_well(site: Site, number: signal.Signals) -> None:
+    worker = await site.start_worker()
+
+    assert await worker.stop(number) == 0
+
+    assert "worker.drained" in worker.output
+
+
+async def test_a_scheduler_ends_well(site: Site, commands: Commands) -> None:
+    scheduler = commands.start("scheduler", **site.urls)
+    await scheduler.says("scheduler.ready")
+
+    assert await scheduler.stop() == 0
+
+
+async def test_arq_itself_can_start_a_worker(site: Site, tmp_path: Path) -> None:
+    program = [str(Path(sys.executable).with_name("arq")), "workers.settings.WorkerSettings"]
+    child = start_child(program, tmp_path / "arq.log", env=environment(site.urls))
+
+    try:
+        await finish(await site.launch())
+    finally:
+        stop_child(child, signal.SIGTERM)
+
+    assert "Traceback" not in (tmp_path / "arq.log").read_text()
