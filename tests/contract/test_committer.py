@@ -232,17 +232,16 @@ async def test_a_write_sent_again_keeps_its_instant(
     assert await committer.record(write) == first
 
 
+@pytest.mark.parametrize("make", [begun, full_write, handed_over])
 async def test_a_stale_write_is_not_taken_for_the_new_holders(
-    committer: Committer, clock: ManualClock
+    committer: Committer, clock: ManualClock, make: Any
 ) -> None:
     stale = await claim_one(committer)
     clock.move(milliseconds=LEASE_MS)
     (fresh,) = await committer.claim("w2", 1, LEASE_MS)
 
     answers = await asyncio.gather(
-        committer.record(full_write(stale)),
-        committer.record(begun(fresh)),
-        committer.record(handed_over(stale)),
+        committer.record(make(stale)), committer.record(begun(fresh)), committer.record(make(stale))
     )
 
     assert [answer is not None for answer in answers] == [False, True, False]

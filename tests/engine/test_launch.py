@@ -280,7 +280,7 @@ async def test_messages_without_an_id_all_start(bench: Bench, target: Target) ->
         (transform("a", x="trigger.type"), False),
         (transform("a", x="input.payload"), False),
     ],
-    ids=str,
+    ids=["a field", "headers", "all", "an index", "a template", "the type", "the input"],
 )
 async def test_what_the_trigger_received_is_stored_only_if_it_is_read(
     bench: Bench, step: Step, *, is_read: bool

@@ -359,7 +359,7 @@ async def test_what_nobody_holds_is_cancelled_at_once(
 
     row = await stored()
     assert (row.status, row.cancel_reason, row.finished_at) == ("CANCELLED", "no", clock.now())
-    assert [each.seq for each in await ExecutionEvent.all()] == [1, 2]
+    assert [each.seq for each in await ExecutionEvent.all().order_by("seq")] == [1, 2]
     assert await cancel(database, clock, asked.id) is ExecutionStatus.CANCELLED
 
 

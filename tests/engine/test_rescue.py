@@ -93,8 +93,9 @@ async def test_an_expired_lease_is_rung_for(
     await sweeper.sweep()
     await committer.claim("w1", 1, 60_000)
 
-    await database.execute("UPDATE executions SET ready_at = dispatched_at + 1")
-    await database.execute("UPDATE executions SET dispatched_at = dispatched_at - 10")
+    await database.execute(
+        "UPDATE executions SET ready_at = dispatched_at, dispatched_at = dispatched_at - 1"
+    )
 
     assert await sweeper.sweep() == 1
 

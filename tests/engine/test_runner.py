@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from promptpilot.engine.definition import StepType
-from promptpilot.engine.lease import beat
+from promptpilot.engine.lease import beat, monotonic
 from promptpilot.engine.runner import Runner, RunnerSettings
 from promptpilot.engine.steps.base import Done, StepContext
 from promptpilot.errors import InvariantBroken
@@ -195,6 +195,23 @@ async def test_a_runner_beats_for_what_it_holds(bench: Bench) -> None:
 
     assert before.ready_at is not None
     assert after.ready_at == before.ready_at + timedelta(seconds=14)
+
+
+async def test_a_lease_counts_from_before_its_claim_was_sent(bench: Bench) -> None:
+    gate, model = gated()
+    committer = SlowAnswers(bench.committer)
+    (execution_id,) = await launch_many(bench, 1)
+    tools = replace(bench.tools_with(providers=model.providers), committer=committer)
+    async with bench.running(runner := bench.runner(tools)):
+        await committer.is_claimed.wait()
+        claimed_by = monotonic()
+        committer.gate.set()
+        await model.wait_for_call()
+        (lease,) = runner._leases.values()
+        gate.set()
+        await bench.until(execution_id, is_final)
+
+    assert lease.counts_from <= claimed_by
 
 
 async def test_a_lost_lease_stops_its_step_and_writes_nothing(bench: Bench) -> None:
