@@ -57,6 +57,8 @@ async def examine() -> list[Finding]:
 def show(findings: list[Finding]) -> Table:
     """Return the findings as a table."""
     table = Table(show_header=False, box=None, pad_edge=False)
+    for _ in ("mark", "name", "text"):
+        table.add_column(overflow="fold")
     for finding in findings:
         mark = Text("ok", "green") if finding.is_well else Text("wrong", "bold red")
         table.add_row(mark, Text(finding.name), Text(finding.text))

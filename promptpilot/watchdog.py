@@ -16,7 +16,7 @@ from datetime import timedelta
 #: What the process ends with, so that whoever supervises it starts it again.
 EXIT_CODE = 70
 
-_LOOK_SECONDS = 0.2
+_LOOKS = 30
 
 
 class Watchdog:
@@ -26,9 +26,13 @@ class Watchdog:
         self,
         patience: timedelta,
         end: Callable[[], None] | None = None,
-        look: float = _LOOK_SECONDS,
+        look: float | None = None,
     ) -> None:
-        """`end` is what to do instead of ending the process; `look` is in seconds."""
+        """`end` is what to do instead of ending the process.
+
+        `look` is how many seconds lie between two looks; None means a thirtieth of the patience.
+        """
+        look = look or patience.total_seconds() / _LOOKS
         self._looks_allowed = max(2, round(patience.total_seconds() / look))
         self._look = look
         self._end = end or _end_process

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from promptpilot.backbone import Backbone, open_backbone
+from promptpilot.engine.definition import ModelProvider, ModelTarget, PromptConfig, Step
+from promptpilot.engine.drafts import WorkflowDraft
 from promptpilot.engine.principal import Principal
 from promptpilot.example import workflow_draft
 from promptpilot.models import Execution
@@ -47,14 +49,28 @@ class Site:
             await self.engine.start_execution(self._principal, workflow.id, _INPUT)
         ).execution_id
 
+    async def launch_slow(self) -> str:
+        """Start a workflow whose only step takes half a minute."""
+        script = {"extra": {"latencyMs": 30_000}}
+        model = ModelTarget(ModelProvider.SIMULATOR, "slow", parameters=script)
+        step = Step("slow", PromptConfig((model,), content="Wait."))
+        draft = WorkflowDraft(name="Slow", steps=(step,))
+        workflow = await self.engine.create_workflow(self._principal, draft)
+        return (await self.engine.start_execution(self._principal, workflow.id)).execution_id
+
+
+async def wait_status(execution_id: str, status: str) -> None:
+    """Wait until an execution has a status."""
+
+    async def has_status() -> bool:
+        return (await Execution.get(id=execution_id)).status == status
+
+    await wait_until(has_status, 30)
+
 
 async def finish(execution_id: str) -> None:
     """Wait until an execution is COMPLETED."""
-
-    async def is_completed() -> bool:
-        return (await Execution.get(id=execution_id)).status == "COMPLETED"
-
-    await wait_until(is_completed, 30)
+    await wait_status(execution_id, "COMPLETED")
 
 
 @pytest.fixture
@@ -126,3 +142,15 @@ async def test_arq_itself_can_start_a_worker(site: Site, tmp_path: Path) -> None
         stop_child(child, signal.SIGTERM)
 
     assert "Traceback" not in (tmp_path / "arq.log").read_text()
+
+
+async def test_a_second_signal_gives_everything_back_at_once(site: Site) -> None:
+    worker = await site.start_worker()
+    execution_id = await site.launch_slow()
+    await wait_status(execution_id, "RUNNING")
+
+    worker.child.send_signal(signal.SIGTERM)
+    await worker.says("is_urgent=False")
+    assert await worker.stop() == 0
+
+    assert (await Execution.get(id=execution_id)).owner is None
