@@ -250,7 +250,9 @@ async def test_a_bug_of_ours_is_told_by_a_reference_alone(bench: Bench, bug: Exc
 
 
 @pytest.mark.parametrize(
-    "output", [float("nan"), "\x00", {1: 2}, object(), {"a": "\ud800"}], ids=repr
+    "output",
+    [float("nan"), "\x00", {1: 2}, object(), {"a": "\ud800"}],
+    ids=["NaN", "NUL", "key", "object", "surrogate"],
 )
 async def test_an_output_that_is_not_json_fails_the_step(bench: Bench, output: Any) -> None:
     execution_id = await run_stubbed(bench, output)
