@@ -27,7 +27,7 @@ from promptpilot.engine.ledger import AttemptMark, Ended, Entry, Place, Usage
 from promptpilot.engine.lifecycle import StepStatus, WaitReason
 from promptpilot.engine.plan import Finish, GiveUp, Move, RunStep
 from promptpilot.engine.ports import Feed
-from promptpilot.engine.providers.base import Provider
+from promptpilot.engine.providers.base import ModelReply, ModelRequest, Provider
 from promptpilot.engine.providers.registry import PROVIDERS
 from promptpilot.engine.scope import Outcome, Progress
 from promptpilot.engine.steps.base import Done, ModelsFailed, StepContext, StepExecutor
@@ -88,6 +88,7 @@ class _Drive:
         self._is_stopping = is_stopping
         self._is_interrupted = False
         self._last_seq = claimed.last_seq
+        self._providers = {kind: _Fenced(each, lease) for kind, each in tools.providers.items()}
 
     async def run(self, progress: Progress) -> None:
         """Take up where the execution stands, then go from step to step."""
@@ -284,7 +285,7 @@ class _Drive:
             now=from_ms(mark.started_at),
             attempt=mark.number,
             idempotency_key=ids.idempotency_key(self._claimed.id, place.path),
-            providers=self._tools.providers,
+            providers=self._providers,
         )
 
     def _internal(self, place: Place, bug: Exception) -> StepFailed:
@@ -298,6 +299,22 @@ class _Drive:
         )
         message = f"Internal error; the log has it under reference {reference}."
         return StepFailed(message, reasons.INTERNAL)
+
+
+class _Fenced:
+    """A provider that is asked only while the lease surely holds.
+
+    Since the step's own check other tasks had their turn, or the process may have been stopped.
+    """
+
+    def __init__(self, provider: Provider, lease: Lease) -> None:
+        self._provider = provider
+        self._lease = lease
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        """Return the model's answer. Raises `StepFailed`."""
+        await self._lease.hold_or_hang()
+        return await self._provider.complete(request)
 
 
 _WORKER_LOST = reasons.reason(

@@ -52,6 +52,20 @@ class Lease:
         if self.is_lost or monotonic() > self._deadline - margin.total_seconds():
             raise LeaseLost(f"The lease of execution {self.execution_id} may be over.")
 
+    async def hold_or_hang(self) -> None:
+        """Return, without letting anything else happen, if a side effect may begin now.
+
+        Otherwise give the lease up and wait for the cancellation of its task.
+        """
+        try:
+            self.check()
+        except LeaseLost:
+            if self.task is None:
+                raise
+            if not self.is_lost:
+                self._lose()
+            await asyncio.get_running_loop().create_future()
+
     def note(self, beat: Renewed | None, sent_at: float) -> None:
         """Take in the answer to a beat that was sent at `sent_at`; None means it is lost."""
         if beat is None:

@@ -12,7 +12,7 @@ from tests.support.installation import Installation
 
 pytestmark = [pytest.mark.xdist_group("crash"), pytest.mark.timeout(600)]
 
-_TIMES_ALL = 4
+_TIMES_ALL = 3
 _WITHIN_SECONDS = 90
 
 

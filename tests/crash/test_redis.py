@@ -40,7 +40,7 @@ async def test_a_redis_that_forgets_everything_again_and_again_loses_nothing(
 
     assert set((await load.statuses()).values()) == {"COMPLETED"}
     assert await violations(installation.effects(), serving.acknowledged.values()) == []
-    assert repeats(installation.effects()) == 0
+    assert repeats(installation.effects()) <= len(installation.lines("lease.lost"))
 
 
 async def test_a_redis_that_is_killed_and_comes_back_slows_no_launch_and_loses_nothing(

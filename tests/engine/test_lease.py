@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -208,5 +209,32 @@ async def test_beats_go_on_three_times_a_lease(lease: Lease) -> None:
     beating.cancel()
 
 
-async def test_the_clock_of_leases_is_the_loops() -> None:
-    assert monotonic() == pytest.approx(asyncio.get_running_loop().time(), abs=1)
+def test_the_clock_of_leases_is_the_machines() -> None:
+    assert monotonic() == pytest.approx(time.monotonic(), abs=1)
+
+
+async def test_an_effect_begins_at_once_while_the_lease_is_sure(lease: Lease) -> None:
+    await lease.hold_or_hang()
+
+    assert not lease.is_lost
+
+
+async def test_an_effect_that_comes_too_late_is_cancelled_with_its_task(
+    lease: Lease, loop_clock: LoopClock
+) -> None:
+    loop_clock.seconds += 14
+    lease.task = asyncio.create_task(lease.hold_or_hang())
+
+    await asyncio.wait([lease.task], timeout=5)
+
+    assert lease.is_lost
+    assert lease.task.cancelled()
+
+
+async def test_an_effect_that_comes_too_late_without_a_task_is_refused(
+    lease: Lease, loop_clock: LoopClock
+) -> None:
+    loop_clock.seconds += 14
+
+    with pytest.raises(LeaseLost):
+        await lease.hold_or_hang()
