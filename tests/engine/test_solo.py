@@ -235,7 +235,7 @@ async def test_who_waits_to_run_alone_gives_back_when_its_worker_stops(bench: Be
 
     rows = [await bench.stored(each) for each in ids]
     # Whether the first one had its place before the drain began is a matter of chance.
-    assert sorted(row.status for row in rows)[-1] == "WAITING"
+    assert "WAITING" in {row.status for row in rows}
     assert {(row.status, row.wait_reason) for row in rows} <= {
         ("COMPLETED", None),
         ("WAITING", "HANDOVER"),
