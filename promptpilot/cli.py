@@ -123,8 +123,14 @@ def version() -> None:
 def solo() -> None:
     """Run the one execution whose orders come over standard input. Workers call this."""
     from promptpilot.alone import run_alone  # noqa: PLC0415 -- only what a command needs
+    from promptpilot.engine.solo import EXIT_TRY_AGAIN  # noqa: PLC0415 -- only what a command needs
 
-    raise typer.Exit(_run_process(run_alone))
+    try:
+        code = _run_process(run_alone)
+    except (Misconfigured, Unavailable) as error:
+        _complain(error.message)  # this is not the execution's fault
+        code = EXIT_TRY_AGAIN
+    raise typer.Exit(code)
 
 
 def _run_process(process: Process) -> Any:

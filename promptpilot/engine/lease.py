@@ -20,7 +20,7 @@ import structlog
 
 from promptpilot.engine.commits import Committer
 from promptpilot.engine.commits.items import Claimed, Renewal, Renewed
-from promptpilot.errors import LeaseLost, Unavailable
+from promptpilot.errors import LeaseLost
 
 #: No side effect starts later than this before the end of the lease.
 MARGIN = timedelta(seconds=2)
@@ -105,7 +105,8 @@ async def beat(committer: Committer, leases: list[Lease]) -> None:
     beats = [Renewal(each.execution_id, each.fence, each.length // length_of) for each in leases]
     try:
         answers = await committer.renew(beats)
-    except Unavailable:
+    except Exception as error:  # noqa: BLE001 -- beats must go on; unanswered ones end the lease
+        log.warning("lease.unbeaten", count=len(leases), error=repr(error))
         for lease in leases:
             lease.note_silence()
         return
