@@ -128,8 +128,13 @@ class Callers:
         given = payload.get("authorization", payload.get("Authorization"))
         if given is not None and not isinstance(given, str):
             raise Unauthenticated("`authorization` in connection_init must be a text.")
-        principal = await self._principal(given or _header(socket))
-        return SocketSession(lambda: Context.of(self._engine, principal), _expiry(principal))
+        authorization = given or _header(socket)
+        principal = await self._principal(authorization)
+
+        async def check() -> None:
+            await self._principal(authorization)  # a token may be revoked while a socket is open
+
+        return SocketSession(lambda: Context.of(self._engine, principal), _expiry(principal), check)
 
     async def _principal(self, authorization: str) -> Principal | None:
         if not authorization:

@@ -43,12 +43,20 @@ _EVENTS_IN_A_ROW = 16  # after so many a source that never suspends lets others 
 _CLOSE_SECONDS = 5  # for a client that does not read; then the server drops the connection
 
 
+async def _trust() -> None:
+    """Believe that who spoke once may go on to."""
+
+
 @dataclass(frozen=True, slots=True)
 class SocketSession:
-    """Who speaks on a socket: how contexts are made, and until when; None means without end."""
+    """Who speaks on a socket: how contexts are made, and until when; None means without end.
+
+    `check` raises a CallerError once the speaker may speak no more, before the end or without one.
+    """
 
     operation_context: Callable[[], Any]
     expires_at: datetime | None = None
+    check: Callable[[], Awaitable[None]] = _trust
 
 
 SessionFactory = Callable[[WebSocket, Mapping[str, Any]], Awaitable[SocketSession]]
@@ -216,17 +224,27 @@ class Connection:
     async def _run(self, message: Subscribe, session: SocketSession) -> None:
         execution = self._terms.execution
         operation = execution.prepare(message.request)
+        await session.check()
         if not is_subscription(operation.node):
             answer = await execution.answer(operation, session.operation_context())
             await self._send_next(message.id, answer)
             return
         async with aclosing(execution.answers(operation, session.operation_context)) as answers:
-            count = 0
+            count, checked_at = 0, self._loop_time()
             async for answer in answers:
+                checked_at = await self._check_again(session, checked_at)
                 await self._send_next(message.id, answer)
                 count += 1
                 if count % _EVENTS_IN_A_ROW == 0:
                     await asyncio.sleep(0)
+
+    async def _check_again(self, session: SocketSession, checked_at: float) -> float:
+        """Check the speaker of a stream now and then; return when that was done last."""
+        if self._loop_time() - checked_at < self._terms.limits.trust.total_seconds():
+            return checked_at
+        with suppress(Unavailable):  # nobody can tell; the stream goes on until somebody can
+            await session.check()
+        return self._loop_time()
 
     async def _send_next(self, operation_id: str, answer: Answer) -> None:
         await self._send("next", id=operation_id, payload=answer.body())

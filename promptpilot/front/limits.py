@@ -31,7 +31,8 @@ _ENOUGH = 1_000_000_000  # sums stop here: spread fragments double them at every
 class Limits:
     """What the front accepts.
 
-    Units: `max_body` is bytes, `max_message` characters. No document within the default limits
+    Units: `max_body` is bytes, `max_message` characters. A stream goes on for `trust` before its
+    caller is checked again. No document within the default limits
     takes longer than 100 ms to prepare.
     """
 
@@ -53,6 +54,7 @@ class Limits:
     cached_tokens: int = 200_000
     timeout: timedelta = timedelta(seconds=30)
     init_timeout: timedelta = timedelta(seconds=5)
+    trust: timedelta = timedelta(seconds=5)
     is_introspection_allowed: bool = True
 
 

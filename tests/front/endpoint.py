@@ -93,7 +93,13 @@ class Front:
             await asyncio.Event().wait()
         lifetime = payload.get("lifetime_ms")
         expires_at = datetime.now(UTC) + timedelta(milliseconds=lifetime) if lifetime else None
-        return SocketSession(self.probe.new_context, expires_at)
+        checks = iter(range(payload.get("checks", 1000)))
+
+        async def check() -> None:
+            if next(checks, None) is None:
+                raise Unauthenticated("The token is revoked.")
+
+        return SocketSession(self.probe.new_context, expires_at, check)
 
 
 class Wire:
