@@ -207,20 +207,19 @@ async def test_concurrent_launches_with_one_key_start_one_execution(
         Launcher(bench.database, each, bench.versions, bench.clock)
         for each in (bench.committer, other)
     ]
-    requests = [
-        asked(target, idempotency=key())
-        if kind == "key"
-        else asked(target, firing=firing(), trigger_id="trg_1")
-        for _ in range(20)
-    ]
-    launched = await asyncio.gather(
-        *[launchers[n % 2].launch(each) for n, each in enumerate(requests)]
-    )
+    requests = enumerate(_repeat(target, kind) for _ in range(20))
+    launched = await asyncio.gather(*[launchers[n % 2].launch(each) for n, each in requests])
     await other.close()
 
     assert len({each.execution_id for each in launched}) == 1
     assert [each.is_new for each in launched].count(True) == 1
     assert await Execution.all().count() == 1
+
+
+def _repeat(target: Target, kind: str) -> LaunchRequest:
+    if kind == "key":
+        return asked(target, idempotency=key())
+    return asked(target, firing=firing(), trigger_id="trg_1")
 
 
 async def test_a_firing_is_stored_with_what_it_started(bench: Bench, target: Target) -> None:
