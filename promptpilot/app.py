@@ -83,7 +83,7 @@ def create_app(backbone: Backbone, engine: Engine) -> ASGIApp:
     health = Health(
         backbone.database, SchemaWatch(settings.database_url).missing, backbone.bells.version
     )
-    return Starlette(
+    app = Starlette(
         routes=[
             *_graphql_routes(settings, engine),
             Route("/", _home),
@@ -92,6 +92,8 @@ def create_app(backbone: Backbone, engine: Engine) -> ASGIApp:
         exception_handlers={404: not_found, 405: not_allowed},
         middleware=list(_middleware(settings)),
     )
+    app.router.redirect_slashes = False  # an address is right or it is not there
+    return app
 
 
 def _graphql_routes(settings: Settings, engine: Engine) -> list[BaseRoute]:

@@ -22,9 +22,10 @@ from promptpilot.engine import ledger, plan, reasons, retry
 from promptpilot.engine.commits import Committer
 from promptpilot.engine.commits.items import Claimed, Recorded
 from promptpilot.engine.definition import Definition, ModelProvider, Step, StepType
+from promptpilot.engine.inputs import check_output
 from promptpilot.engine.lease import Lease
 from promptpilot.engine.ledger import AttemptMark, Ended, Entry, Place, Usage
-from promptpilot.engine.lifecycle import StepStatus, WaitReason
+from promptpilot.engine.lifecycle import ExecutionStatus, StepStatus, WaitReason
 from promptpilot.engine.plan import Finish, GiveUp, Move, RunStep
 from promptpilot.engine.ports import Feed
 from promptpilot.engine.providers.base import ModelReply, ModelRequest, Provider
@@ -188,8 +189,9 @@ class _Drive:
         return _mark(entry, recorded) if entry.current_path is not None else None
 
     def _finish(self, entry: Entry, output: dict[str, Any]) -> None:
-        """Complete the execution; fail it if its output is more than can be stored as JSON."""
+        """Complete the execution; fail it if its output is not what the workflow declares."""
         try:
+            check_output(self._definition, output)
             entry.complete(output)
         except InvalidInput as fault:
             self._fail(entry, reasons.reason("OUTPUT_INVALID", fault.message))
@@ -237,6 +239,7 @@ class _Drive:
 
     async def _record(self, entry: Entry) -> Recorded:
         """Commit an entry, whole even if this task is cancelled meanwhile; then ring."""
+        self._lease.is_given_up = entry.status is not ExecutionStatus.RUNNING
         writing = ledger.submit(self._tools.committer, entry)
         while not writing.done():
             try:

@@ -48,6 +48,20 @@ def fill(
     return values
 
 
+def check_output(definition: Definition, output: Mapping[str, Any]) -> None:
+    """Raise `InvalidInput` for the first OUTPUT variable whose value is not of its kind.
+
+    A value that no step has set is null, and allowed unless the variable is required.
+    """
+    for variable in definition.variables_of(VariableKind.OUTPUT):
+        value = output.get(variable.name)
+        if value is None and variable.is_required:
+            raise InvalidInput(f"No step has set the output {variable.name!r}.", ("output",))
+        if value is not None:
+            for fault in value_faults(variable, value, ("output", variable.name)):
+                raise InvalidInput(f"Output {fault.message}", fault.path)
+
+
 def schema_fault(schema: Mapping[str, Any]) -> str | None:
     """Return what is wrong with a variable's JSON Schema; None if it can be used."""
     try:

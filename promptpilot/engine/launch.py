@@ -235,7 +235,7 @@ def _opening(
     request: LaunchRequest, definition: Definition, filled: dict[str, Any], wait: timedelta
 ) -> Opening:
     target, firing, key = request.target, request.firing, request.idempotency
-    wait_ms = wait // timedelta(milliseconds=1)
+    wait_ms = -(-wait // timedelta(milliseconds=1))  # never a millisecond early
     execution: Columns = {
         "id": ids.new_id(ids.Kind.EXECUTION),
         "workspace_id": target.workspace_id,

@@ -38,6 +38,8 @@ class Lease:
         self.length = length
         self.is_lost = False
         self.is_cancel_requested = claimed.is_cancel_requested
+        #: Its holder has sent the entry that gives it up: no beat has to find it any more.
+        self.is_given_up = False
         self.task: asyncio.Task[None] | None = None
         self._deadline = claimed_at + length.total_seconds()
 
@@ -69,7 +71,8 @@ class Lease:
     def note(self, beat: Renewed | None, sent_at: float) -> None:
         """Take in the answer to a beat that was sent at `sent_at`; None means it is lost."""
         if beat is None:
-            self._lose()
+            if not self.is_given_up:
+                self._lose()
             return
         self._deadline = sent_at + self.length.total_seconds()
         if beat.is_cancel_requested and not self.is_cancel_requested:

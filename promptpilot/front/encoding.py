@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable
 from typing import Any
 
 import orjson
 
+_LONG_NUMBER = re.compile(rb"\d{19}")
 _MAX_DEPTH = 128  # what was read can be written again: orjson writes 254 levels
 
 
@@ -23,7 +25,7 @@ class Unwritable(Exception):
 def loads(data: bytes | str) -> Any:
     """Read JSON; raise NotJson on anything else, invalid UTF-8 and deep nesting included."""
     try:
-        value = orjson.loads(data)
+        value = _exact(data) if _has_long_number(data) else orjson.loads(data)
     except (ValueError, RecursionError):
         raise NotJson from None
     if _may_be_deep(data) and _depth(value) > _MAX_DEPTH:
@@ -40,6 +42,17 @@ def dumps(value: Any) -> bytes:
         return orjson.dumps(value)
     except (TypeError, ValueError, RecursionError):
         return _dumps_unusual(value)
+
+
+def _has_long_number(data: bytes | str) -> bool:
+    """Whether orjson might read an integer as a float and lose its last digits."""
+    text = data if isinstance(data, bytes) else data.encode(errors="replace")
+    return _LONG_NUMBER.search(text) is not None
+
+
+def _exact(data: bytes | str) -> Any:
+    orjson.loads(data)  # stricter about what JSON is
+    return json.loads(data)
 
 
 def _may_be_deep(data: bytes | str) -> bool:

@@ -6,18 +6,22 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from promptpilot.engine.api import Engine
+from promptpilot.errors import InvalidStatus, PermissionDenied
 from promptpilot.rest.body import read_body
 
 
 async def receive(request: Request, engine: Engine) -> Response:
     """Answer 200 with the execution's id once the call is stored, also when it came before."""
     body = await read_body(request, engine.settings.max_webhook_bytes)
-    accepted = await engine.accept_call(
-        request.path_params["trigger_id"],
-        {name.lower(): value for name, value in request.headers.items()},
-        body,
-        request.client.host if request.client else None,
-    )
+    try:
+        accepted = await engine.accept_call(
+            request.path_params["trigger_id"],
+            {name.lower(): value for name, value in request.headers.items()},
+            body,
+            request.client.host if request.client else None,
+        )
+    except InvalidStatus as error:  # only who proved to be the sender learns that it is off
+        raise PermissionDenied(error.message) from error
     return JSONResponse(
         {
             "message": accepted.message,

@@ -201,8 +201,8 @@ async def test_firing_twice_with_one_key_starts_once(
     assert (first.execution_id, again.is_new, waker.count) == (again.execution_id, False, 1)
     rows = await Firing.all()
     assert sorted((row.outcome, row.dedupe_key) for row in rows) == [
-        ("DUPLICATE", "key:k"),
-        ("STARTED", "key:k"),
+        ("DUPLICATE", "key k"),
+        ("STARTED", "key k"),
     ]
 
 

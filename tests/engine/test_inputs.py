@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptpilot.engine.definition import DataType, Definition, Variable, VariableKind
-from promptpilot.engine.inputs import fill, has_type, schema_fault
+from promptpilot.engine.inputs import check_output, fill, has_type, schema_fault
 from promptpilot.errors import CallerError, InvalidInput, InvalidMany, LimitExceeded, Required
 from tests.support.drafts import variable
 
@@ -130,3 +130,25 @@ def test_a_faulty_schema_is_described_in_one_line() -> None:
     assert fault
     assert "\n" not in fault
     assert schema_fault({"type": "string"}) is None
+
+
+def _outputs(**others: Any) -> Definition:
+    made = variable("o", kind=VariableKind.OUTPUT, data_type=DataType.NUMBER, **others)
+    return Definition((), (made,))
+
+
+@pytest.mark.parametrize("output", [{"o": 1}, {"o": None}, {}])
+def test_an_output_of_its_kind_or_none_is_fine(output: dict[str, Any]) -> None:
+    check_output(_outputs(), output)
+
+
+def test_an_output_of_another_kind_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="Output o must be a number") as refusal:
+        check_output(_outputs(), {"o": "str"})
+
+    assert refusal.value.path == ("output", "o")
+
+
+def test_a_required_output_must_be_set() -> None:
+    with pytest.raises(InvalidInput, match="No step has set the output 'o'"):
+        check_output(_outputs(is_required=True), {"o": None})

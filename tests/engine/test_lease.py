@@ -238,3 +238,11 @@ async def test_an_effect_that_comes_too_late_without_a_task_is_refused(
 
     with pytest.raises(LeaseLost):
         await lease.hold_or_hang()
+
+
+async def test_a_beat_after_the_last_entry_finds_nothing_and_loses_nothing(lease: Lease) -> None:
+    lease.is_given_up = True
+
+    lease.note(None, monotonic())
+
+    assert not lease.is_lost

@@ -49,3 +49,7 @@ def test_depth_is_bounded(levels: int, is_read: bool) -> None:  # noqa: FBT001 -
 def test_what_has_no_form_in_json_is_a_fault() -> None:
     with pytest.raises(Unwritable):
         dumps({"value": object()})
+
+
+def test_long_integers_are_read_exactly() -> None:
+    assert loads(b'{"a": 1180591620717411303424}') == {"a": 2**70}

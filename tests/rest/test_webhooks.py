@@ -94,14 +94,14 @@ async def test_an_unknown_trigger_is_not_found(site: Site, trigger_id: str) -> N
     assert _error(response)["code"] == "NOT_FOUND"
 
 
-async def test_a_trigger_that_is_off_answers_a_conflict_to_its_sender_only(site: Site) -> None:
+async def test_a_trigger_that_is_off_is_forbidden_to_its_sender_only(site: Site) -> None:
     change = TriggerChange(id=site.owner.trigger_id, is_active=False)
     await site.engine.update_trigger(site.principal, change)
 
     signed = await site.deliver(payload())
     unsigned = await site.deliver(payload(), x_hub_signature_256=_WRONG)
 
-    assert (signed.status_code, unsigned.status_code) == (409, 404)
+    assert (signed.status_code, unsigned.status_code) == (403, 404)
 
 
 async def test_a_workflow_that_is_off_takes_no_calls(site: Site) -> None:
@@ -110,7 +110,7 @@ async def test_a_workflow_that_is_off_takes_no_calls(site: Site) -> None:
 
     response = await site.deliver(payload())
 
-    assert response.status_code == 409
+    assert response.status_code == 403
     assert await count_executions() == 0
 
 
@@ -138,3 +138,18 @@ async def _seconds(site: Site, delivery: str) -> float:
     started_at = time.perf_counter()
     assert (await site.deliver(payload(), delivery)).status_code == 200
     return time.perf_counter() - started_at
+
+
+async def test_a_form_is_refused_with_the_way_out(site: Site) -> None:
+    response = await site.deliver(
+        b"payload=%7B%7D", content_type="application/x-www-form-urlencoded"
+    )
+
+    assert response.status_code == 400
+    assert "choose application/json" in _error(response)["message"]
+
+
+async def test_an_address_with_a_slash_too_many_is_not_there(site: Site) -> None:
+    response = await site.client.get("/healthz/")
+
+    assert response.status_code == 404

@@ -36,7 +36,7 @@ async def run_by_hand(
     firing = FiringDraft(
         id=ids.new_id(ids.Kind.FIRING),
         trigger_id=receiver.id,
-        dedupe_key=None if key is None else f"key:{key}",
+        dedupe_key=None if key is None else f"key {key}",  # no message id has a space
         body_sha256=asked_digest(request.input),
         payload=_kept(request.input),
         actor_id=principal.user_id,

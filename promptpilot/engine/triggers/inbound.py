@@ -36,6 +36,7 @@ from promptpilot.engine.versions import Versions
 from promptpilot.errors import (
     CallerError,
     IdempotencyMismatch,
+    InvalidInput,
     InvalidStatus,
     PayloadTooLarge,
     SignatureInvalid,
@@ -43,6 +44,7 @@ from promptpilot.errors import (
 from promptpilot.models.database import Database
 
 #: Headers that prove something; workflows do not get to see them.
+_FORM: Final = "application/x-www-form-urlencoded"
 _PROOFS: Final = ("authorization", "cookie", "signature", "secret", "token", "api-key")
 
 
@@ -103,7 +105,7 @@ class Inbound:
             await self._refuse(arrival)
         unread = _draft(arrival)
         async with self._recording(receiver, unread):
-            payload = parse_json(call.body)
+            payload = _payload(call)
         read = replace(unread, payload=payload) if len(call.body) <= MAX_KEPT_BYTES else unread
         async with self._recording(receiver, read):
             return await self._start(arrival, read, payload)
@@ -187,6 +189,14 @@ class Inbound:
         except CallerError as fault:
             await self._firings.record(receiver, draft, ending_of(fault))
             raise
+
+
+def _payload(call: Call) -> Any:
+    """Return the JSON of the body. Raises `InvalidInput`, with the way out of GitHub's forms."""
+    if call.headers.get("content-type", "").startswith(_FORM):
+        message = f"The body is a form; choose application/json instead of {_FORM}."
+        raise InvalidInput(message, ("payload",))
+    return parse_json(call.body)
 
 
 def _draft(arrival: _Arrival) -> FiringDraft:
