@@ -15,7 +15,8 @@ _RING_AGAIN_MS = 15_000
 
 _NOW = {
     Dialect.POSTGRES: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
-    Dialect.SQLITE: "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
+    # SQLite counts in milliseconds itself; rounding undoes what the fraction of a day has lost.
+    Dialect.SQLITE: "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)",
 }
 _SKIP = {Dialect.POSTGRES: "FOR UPDATE SKIP LOCKED", Dialect.SQLITE: ""}
 
