@@ -120,7 +120,7 @@ async def test_a_worker_goes_on_when_redis_is_lost(
 async def test_a_worker_drains_and_ends_well(site: Site, number: signal.Signals) -> None:
     worker = await site.start_worker()
 
-    assert await worker.stop(number) == 0
+    assert await worker.stop(number) == 0, worker.output
 
     assert "worker.drained" in worker.output
 
@@ -151,6 +151,6 @@ async def test_a_second_signal_gives_everything_back_at_once(site: Site) -> None
 
     worker.child.send_signal(signal.SIGTERM)
     await worker.says("is_urgent=False")
-    assert await worker.stop() == 0
+    assert await worker.stop() == 0, worker.output
 
     assert (await Execution.get(id=execution_id)).owner is None
