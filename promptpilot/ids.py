@@ -7,7 +7,6 @@ path, so that a step that was not reached yet has one too.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 import secrets
@@ -16,6 +15,9 @@ from enum import StrEnum
 import uuid_utils
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+#: Two digits at a time: ids are made for every execution and every firing.
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_SHIFTS = tuple(range(120, -1, -10))
 _BODY = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}")
 _STEP_BODY = re.compile(r"([0-7][0-9a-hjkmnp-tv-z]{25})-([0-9a-z.]{1,64})")
 
@@ -76,7 +78,7 @@ def split_step_execution_id(text: str) -> tuple[str, str] | None:
 def idempotency_key(execution_id: str, path: str) -> str:
     """Return the key that every attempt at a step sends with its side effect (26 characters)."""
     digest = hashlib.sha256(f"{execution_id}/{path}".encode()).digest()
-    return base64.b32hexencode(digest[:16]).decode()[:26].lower()
+    return _base32(int.from_bytes(digest[:16]))
 
 
 def new_secret(byte_count: int = 32) -> str:
@@ -90,7 +92,7 @@ def new_reference() -> str:
 
 
 def _base32(number: int) -> str:
-    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+    return "".join([_PAIRS[(number >> shift) & 1023] for shift in _SHIFTS])
 
 
 def random_fraction() -> float:

@@ -184,6 +184,10 @@ class Definition:
     steps: tuple[Step, ...] = ()
     variables: tuple[Variable, ...] = ()
 
+    def __hash__(self) -> int:
+        """Hash by the names of the steps: what steps hold cannot be hashed."""
+        return hash(tuple(step.name for step in self.steps))
+
     @cached_property
     def index(self) -> Mapping[str, int]:
         """Position of each step by its name."""

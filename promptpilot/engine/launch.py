@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import orjson
 
@@ -270,6 +271,17 @@ def _trigger_data(request: LaunchRequest, definition: Definition) -> str | None:
 
 def reads_trigger_data(definition: Definition) -> bool:
     """Whether a text of the definition reads `trigger.headers`, `trigger.payload` or all of it."""
+    known = _READS_TRIGGER_DATA.get(definition)
+    if known is None:
+        known = _READS_TRIGGER_DATA[definition] = _reads_trigger_data(definition)
+    return known
+
+
+#: Asked at every launch, answered once for each definition that is in use.
+_READS_TRIGGER_DATA: WeakKeyDictionary[Definition, bool] = WeakKeyDictionary()
+
+
+def _reads_trigger_data(definition: Definition) -> bool:
     paths = [
         reference.path
         for step in definition.steps
