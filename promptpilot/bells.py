@@ -42,7 +42,7 @@ JOB_EXPIRES_SECONDS = 60
 
 _ANSWER_SECONDS = 0.25
 _BREAKER_SECONDS = 1.0
-_JOB_PAUSE_SECONDS = 0.2
+_JOB_PAUSE_SECONDS = 0.05
 _GATHER_SECONDS = 0.005  # one job wakes for all that is due; the door bell is not held back
 _MAX_JOBS = 100  # that lie in the queue while no worker is there
 _MAX_IDS = 200
@@ -219,7 +219,7 @@ class RedisBells:
                 await pipe.execute()
 
     async def _enqueue(self, *, is_due: bool) -> bool:
-        """Lay a job into the queue, at most one in 200 ms, but always one after the last ring."""
+        """Lay a job into the queue, at most one in 50 ms, but always one after the last ring."""
         self._is_job_owed |= is_due
         loop = asyncio.get_running_loop()
         if not self._is_job_owed:

@@ -11,7 +11,7 @@ import orjson
 
 from promptpilot.engine.definition import DataType, Definition, Variable, VariableKind
 from promptpilot.errors import CallerError, InvalidInput, InvalidMany, LimitExceeded, Required
-from promptpilot.models.columns import check_json, dump_json
+from promptpilot.models.columns import check_json, dump_json, encode_json
 
 Path = tuple[str, ...]
 
@@ -41,7 +41,7 @@ def fill(
     faults = [*_unknown(declared, given, path), *_unfit(declared, values, path)]
     if faults:
         raise InvalidMany(faults[:_MAX_FAULTS])
-    size = len(dump_json(values).encode())
+    size = len(encode_json(values).encode())
     if size > max_bytes:
         message = f"The input has {size} bytes of JSON; at most {max_bytes} are taken."
         raise LimitExceeded(message, max_bytes, path)

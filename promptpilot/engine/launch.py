@@ -26,7 +26,7 @@ from promptpilot.engine.triggers.kinds import FiringOutcome, TriggerType
 from promptpilot.engine.versions import Versions
 from promptpilot.errors import IdempotencyMismatch, InvalidInput, InvalidStatus, NotFound
 from promptpilot.models import Firing, IdempotencyKey
-from promptpilot.models.columns import dump_json
+from promptpilot.models.columns import encode_json
 from promptpilot.models.database import Database
 
 _MAX_START_DELAY = timedelta(days=365)
@@ -76,7 +76,10 @@ class Idempotency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchRequest:
-    """Everything about a start. `input_path` leads to the input in the caller's arguments."""
+    """Everything about a start. `input_path` leads to the input in the caller's arguments.
+
+    `trigger_data` and the firing's payload are values that were checked (`check_json`) before.
+    """
 
     target: Target
     input: Mapping[str, Any]
@@ -252,7 +255,7 @@ def _opening(
         "started_by": request.started_by,
         "idempotency_key": key.key if key else None,
         "retry_of_id": None,
-        "input": dump_json(filled, request.input_path),
+        "input": encode_json(filled),
     }
     return Opening(
         execution,
@@ -266,7 +269,7 @@ def _trigger_data(request: LaunchRequest, definition: Definition) -> str | None:
     """Return what the trigger received, if a step reads it; otherwise it is not stored again."""
     if request.trigger_data is None or not reads_trigger_data(definition):
         return None
-    return dump_json(dict(request.trigger_data), ("payload",))
+    return encode_json(dict(request.trigger_data))
 
 
 def reads_trigger_data(definition: Definition) -> bool:
@@ -294,7 +297,7 @@ def _reads_trigger_data(definition: Definition) -> bool:
 
 
 def _firing_columns(firing: FiringDraft) -> Columns:
-    payload = None if firing.payload is None else dump_json(firing.payload, ("payload",))
+    payload = None if firing.payload is None else encode_json(firing.payload)
     columns = {name: getattr(firing, name) for name in firing.__slots__ if name != "id"}
     return {**columns, "payload": payload}
 

@@ -32,10 +32,6 @@ VALUES (:id, :workspace_id, :workflow_id, :workflow_version_id, :workflow_revisi
 ON CONFLICT (id) DO NOTHING
 RETURNING 1;
 
--- first_event: Tells that an execution was accepted.
-INSERT INTO execution_events (execution_id, seq, kind, at, to_status)
-VALUES (:id, 1, 'EXECUTION_STATUS_CHANGED', :now, :status);
-
 -- due: Finds at most :limit executions that may be claimed.
 SELECT id, status, wait_reason, last_seq FROM executions
 WHERE status IN ('PENDING', 'RUNNING', 'WAITING') AND ready_at <= :now
@@ -50,13 +46,9 @@ UPDATE executions SET
     last_seq = last_seq + (NOT (status = 'RUNNING' OR wait_reason IS 'HANDOVER'))
 WHERE id = :id
 RETURNING id, workspace_id, workflow_id, workflow_version_id, workflow_revision, fence, position,
-    current_path, current_attempt, step_started_at, attempt_started_at, crashes, last_seq,
+    current_path, current_attempt, step_started_at, attempt_started_at, crashes, last_seq, status,
     cancel_requested_at AS is_cancel_requested, trigger_type, trigger_id, trigger_data,
     input, created_at, :now AS now;
-
--- claim_event: Tells that a worker took an execution.
-INSERT INTO execution_events (execution_id, seq, kind, at, from_status, to_status)
-VALUES (:id, :seq, 'EXECUTION_STATUS_CHANGED', :now, :from_status, 'RUNNING');
 
 -- renew: Prolongs a lease that still holds. Returns what was asked of the execution meanwhile.
 UPDATE executions SET ready_at = :now + :lease_ms
@@ -96,24 +88,32 @@ FROM executions WHERE id = :id AND fence = :fence AND status = :status
 -- stored: Finds an opening that was sent again.
 SELECT created_at FROM executions WHERE id = :id;
 
--- step: Stores a step that ended.
+-- steps: Stores steps that ended: the objects of the JSON list :rows.
 INSERT INTO step_executions (execution_id, path, position, step_id, step_name, step_type,
     status, skip_reason, attempt, fence, started_at, attempt_started_at, finished_at, input,
     output, error, model_calls, prompt_tokens, completion_tokens, cost_micros)
-VALUES (:execution_id, :path, :position, :step_id, :step_name, :step_type, :status, :skip_reason,
-    :attempt, :fence, :started_at, :attempt_started_at, :now, :input, :output, :error,
-    :model_calls, :prompt_tokens, :completion_tokens, :cost_micros);
+SELECT value ->> 'execution_id', value ->> 'path', value ->> 'position', value ->> 'step_id',
+    value ->> 'step_name', value ->> 'step_type', value ->> 'status', value ->> 'skip_reason',
+    value ->> 'attempt', value ->> 'fence', value ->> 'started_at',
+    value ->> 'attempt_started_at', :now, value ->> 'input', value ->> 'output',
+    value ->> 'error', value ->> 'model_calls', value ->> 'prompt_tokens',
+    value ->> 'completion_tokens', value ->> 'cost_micros'
+FROM json_each(:rows);
 
--- attempt: Stores an attempt that ended without ending its step.
+-- attempts: Stores attempts that ended without ending their steps: the objects of :rows.
 INSERT INTO step_attempts (execution_id, path, number, fence, status, started_at, finished_at,
     error, next_attempt_at, model_calls)
-VALUES (:execution_id, :path, :number, :fence, :status, :started_at, :now, :error,
-    :now + :next_in_ms, :model_calls);
+SELECT value ->> 'execution_id', value ->> 'path', value ->> 'number', value ->> 'fence',
+    value ->> 'status', value ->> 'started_at', :now, value ->> 'error',
+    :now + (value ->> 'next_in_ms'), value ->> 'model_calls'
+FROM json_each(:rows);
 
--- event: Stores one event of a write.
+-- events: Stores events: the objects of :rows.
 INSERT INTO execution_events
     (execution_id, seq, kind, at, path, attempt, from_status, to_status, data)
-VALUES (:execution_id, :seq, :kind, :now, :path, :attempt, :from_status, :to_status, :data);
+SELECT value ->> 'execution_id', value ->> 'seq', value ->> 'kind', :now, value ->> 'path',
+    value ->> 'attempt', value ->> 'from_status', value ->> 'to_status', value ->> 'data'
+FROM json_each(:rows);
 
 -- dead_letter: Opens a dead letter.
 INSERT INTO dead_letters (id, workspace_id, workflow_id, execution_id, status, error, error_code,
