@@ -11,7 +11,6 @@ from promptpilot.clock import Clock
 from promptpilot.engine import ledger
 from promptpilot.engine.lifecycle import FINAL, ExecutionStatus
 from promptpilot.errors import InvalidStatus, NotFound
-from promptpilot.models import Execution
 from promptpilot.models.columns import check_json
 from promptpilot.models.database import Database
 
@@ -75,10 +74,3 @@ class Control:
                 self._database, self._clock, workspace_id, execution_id, cut
             )
         )
-
-
-async def find_execution(workspace_id: str, execution_id: str) -> Execution | None:
-    """Return an execution of the workspace; None for a malformed, unknown or foreign id."""
-    if not ids.is_id(execution_id, ids.Kind.EXECUTION):
-        return None
-    return await Execution.get_or_none(id=execution_id, workspace_id=workspace_id)

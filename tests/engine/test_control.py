@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 
-from promptpilot.engine.control import find_execution
 from promptpilot.engine.definition import RetryPolicy
 from promptpilot.errors import InvalidStatus, NotFound, StepFailed
 from promptpilot.models import Execution
@@ -95,17 +94,6 @@ async def test_another_workspaces_execution_is_not_found(bench: Bench) -> None:
         await bench.control.cancel("ws_other", execution_id, None)
 
     assert (await bench.stored(execution_id)).status == "PENDING"
-    assert await find_execution("ws_other", execution_id) is None
-
-
-async def test_an_execution_is_found_by_its_workspace(bench: Bench) -> None:
-    execution_id = await bench.launch(SIMPLE)
-
-    found = await find_execution(bench.workspace_id, execution_id)
-
-    assert found is not None
-    assert found.id == execution_id
-    assert await find_execution(bench.workspace_id, "nonsense") is None
 
 
 async def test_a_long_reason_is_cut(bench: Bench) -> None:
