@@ -63,7 +63,7 @@ async def bench(redis_server: RedisServer) -> AsyncIterator[Bench]:
 async def test_a_job_wakes_the_runner_long_before_the_next_look(bench: Bench) -> None:
     seconds = [await bench.seconds_to_wake() for _ in range(15)]
 
-    assert sorted(seconds)[7] < 0.2  # arq by itself looks every half second
+    assert sorted(seconds)[7] < 0.1  # arq by itself looks every half second
 
 
 async def test_a_finished_job_leaves_nothing_behind(bench: Bench) -> None:
