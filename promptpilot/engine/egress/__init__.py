@@ -1,0 +1,1 @@
+"""The one way out: HTTP requests to addresses that people wrote into workflows, guarded."""
