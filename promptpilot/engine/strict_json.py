@@ -10,7 +10,7 @@ import json
 from typing import Any, NoReturn
 
 from promptpilot.errors import InvalidInput
-from promptpilot.models.columns import check_json
+from promptpilot.json_values import check_json
 
 Path = tuple[str, ...]
 
