@@ -9,9 +9,11 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -28,6 +30,9 @@ _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 _KEY_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _HOST = re.compile(r"[0-9A-Za-z_.:%-]{1,253}")
 _MAX_DIGITS = 12
+_MAX_PORT = 65_535
+_RANGE_IN_BRACKETS = re.compile(r"\[([0-9A-Fa-f:./]+)\](?::([0-9]{1,5}))?")
+_RANGE_OF_V4 = re.compile(r"([0-9./]+)(?::([0-9]{1,5}))?")
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 
 
@@ -105,6 +110,55 @@ def _from_base64(encoded: str) -> bytes:
         return base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         return b""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressRange:
+    """Some addresses, at one port or, if that is None, at every one."""
+
+    network: IPv4Network | IPv6Network
+    port: int | None
+
+
+def parse_ranges(entries: Iterable[str]) -> tuple[AddressRange, ...]:
+    """Read `10.0.0.0/8`, `127.0.0.1:8080`, `::1` and `[::1]:9000`; names are not taken.
+
+    Raises Misconfigured with every entry that is wrong.
+    """
+    faults: list[str] = []
+    ranges: list[AddressRange] = []
+    for entry in entries:
+        try:
+            ranges.append(_range(entry))
+        except ValueError as error:
+            faults.append(f"{entry!r}: {error}")
+    if faults:
+        raise Misconfigured(faults)
+    return tuple(ranges)
+
+
+def _range(entry: str) -> AddressRange:
+    parts = _RANGE_IN_BRACKETS.fullmatch(entry) or _RANGE_OF_V4.fullmatch(entry)
+    addresses, port = (parts[1], parts[2]) if parts else (entry, None)
+    if port is not None and not 0 < int(port) <= _MAX_PORT:
+        raise ValueError(f"the port must be 1 to {_MAX_PORT}")
+    try:
+        network = ip_network(addresses)
+    except ValueError:
+        raise ValueError(
+            "write an address or a range of them, such as 127.0.0.1:8080, 10.0.0.0/8 or [::1]:9000"
+        ) from None
+    if "%" in addresses:
+        raise ValueError("an address must not name a network interface")
+    return AddressRange(network, None if port is None else int(port))
+
+
+def _check_ranges(entries: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        parse_ranges(entries)
+    except Misconfigured as error:
+        raise ValueError("; ".join(error.faults)) from error
+    return entries
 
 
 def _read_seconds(text: str) -> timedelta:
@@ -189,3 +243,6 @@ JwtSecret = Annotated[SecretStr, AfterValidator(_check_jwt_secret)]
 MasterKeys = Annotated[SecretStr, AfterValidator(_check_master_keys)]
 Origin = Annotated[str, AfterValidator(_check_origin)]
 Origins = Annotated[tuple[Origin, ...], BeforeValidator(_read_list)]
+AddressRanges = Annotated[
+    tuple[str, ...], AfterValidator(_check_ranges), BeforeValidator(_read_list)
+]

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from promptpilot.errors import Misconfigured
 from promptpilot.setting_values import (
+    AddressRanges,
     Count,
     DatabaseUrl,
     Folder,
@@ -205,6 +206,12 @@ class Settings(BaseModel):
         le=_MIB,
         description="Memory in MiB of the process in which an execution that brought its worker "
         "down is tried alone, 128 to 1048576.",
+    )
+    egress_allow: AddressRanges = Field(
+        default=(),
+        alias="PROMPTPILOT_EGRESS_ALLOW",
+        description="Addresses that workflows may call although they are not public, such as "
+        "`127.0.0.1:8080, 10.0.0.0/8, [::1]:9000`, parted by commas; no names.",
     )
 
     @property

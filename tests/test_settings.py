@@ -61,6 +61,7 @@ EVERY_VARIABLE = PRODUCTION | {
     "PROMPTPILOT_MAX_WEBHOOK_BYTES": "2048",
     "PROMPTPILOT_MAX_INPUT_BYTES": "4096",
     "PROMPTPILOT_SOLO_MEMORY_MB": "256",
+    "PROMPTPILOT_EGRESS_ALLOW": "127.0.0.1:8080, 10.0.0.0/8,[::1]:9000,::1",
 }
 EVERY_VALUE = {
     "mode": Mode.PRODUCTION,
@@ -87,6 +88,7 @@ EVERY_VALUE = {
     "max_webhook_bytes": 2048,
     "max_input_bytes": 4096,
     "solo_memory_mb": 256,
+    "egress_allow": ("127.0.0.1:8080", "10.0.0.0/8", "[::1]:9000", "::1"),
 }
 
 
@@ -184,6 +186,13 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_variable(name: str) -> None
         ("PROMPTPILOT_PUBLIC_URL", "https://user@host"),
         ("PROMPTPILOT_JWT_SECRET", "a" * 31),
         ("PROMPTPILOT_MASTER_KEYS", "k1:c2hvcnQ="),
+        ("PROMPTPILOT_EGRESS_ALLOW", "localhost:8080"),
+        ("PROMPTPILOT_EGRESS_ALLOW", "127.0.0.1:0"),
+        ("PROMPTPILOT_EGRESS_ALLOW", "127.0.0.1:65536"),
+        ("PROMPTPILOT_EGRESS_ALLOW", "10.0.0.1/8"),
+        ("PROMPTPILOT_EGRESS_ALLOW", "127.1"),
+        ("PROMPTPILOT_EGRESS_ALLOW", "fe80::1%eth0"),
+        ("PROMPTPILOT_EGRESS_ALLOW", "::1, 10.0.0.0/33"),
     ],
 )
 def test_a_value_out_of_its_bounds_is_refused(name: str, value: str) -> None:

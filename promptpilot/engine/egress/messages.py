@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-#: Headers, lower-case, that belong to whoever sends and not to whoever writes a request.
-RESERVED_HEADERS: Final = frozenset(
+#: Headers, lower-case, that the client sets by itself.
+TRANSPORT_HEADERS: Final = frozenset(
     {
         "accept-encoding",
         "connection",
         "content-length",
         "expect",
         "host",
-        "idempotency-key",
         "keep-alive",
         "te",
         "trailer",
         "transfer-encoding",
         "upgrade",
-        "webhook-id",
-        "webhook-signature",
-        "webhook-timestamp",
     }
 )
+#: Headers, lower-case, that belong to whoever sends and not to whoever writes a request.
+RESERVED_HEADERS: Final = TRANSPORT_HEADERS | {
+    "idempotency-key",
+    "webhook-id",
+    "webhook-signature",
+    "webhook-timestamp",
+}
 _RESERVED_PREFIX: Final = "proxy-"
 
 
@@ -36,12 +39,15 @@ def is_reserved(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One request. `headers` and `body` may hold secrets, so they are not shown."""
+    """One request. All but the method may hold secrets, so it is not shown.
+
+    A `body` of None is no body; `url` is absolute.
+    """
 
     method: str
-    url: str
-    headers: Sequence[tuple[str, str]]
-    body: bytes | None
+    url: str = field(repr=False)
+    headers: Sequence[tuple[str, str]] = field(default=(), repr=False)
+    body: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,5 +55,5 @@ class HttpResponse:
     """One answer. Names of headers are lower-case; the body is unpacked."""
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
