@@ -1,21 +1,25 @@
-"""Checks each step of a definition: its expressions, templates, targets, models and limits."""
+"""Checks each step of a definition: its limits, its configuration, and what its texts read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 from promptpilot.engine import reference_checks
-from promptpilot.engine.definition import (
-    END,
-    ConditionConfig,
-    Definition,
-    ModelTarget,
-    PromptConfig,
-    Step,
-    TransformConfig,
-)
+from promptpilot.engine.branch_checks import MAX_WAIT_SECONDS, check_condition, check_decision
+from promptpilot.engine.definition import Definition, Step
 from promptpilot.engine.fault import Fault
 from promptpilot.engine.reading import readings
+from promptpilot.engine.request_checks import check_request
+from promptpilot.engine.step_configs import (
+    ConditionConfig,
+    DecisionConfig,
+    DelayConfig,
+    ModelTarget,
+    PromptConfig,
+    RequestConfig,
+    StepType,
+    TransformConfig,
+)
 
 MAX_TIMEOUT_SECONDS = 86_400
 MAX_MODELS = 20
@@ -23,6 +27,12 @@ _MAX_ATTEMPTS = 10
 _MAX_DELAY_MS = 86_400_000
 _MAX_BACKOFF_FACTOR = 10
 _MAX_CONCURRENCY = 20
+_MAX_REASON = 500
+#: Steps that wait without a worker, and what bounds their wait instead of `timeoutSeconds`.
+_OWN_LIMITS = {
+    StepType.DELAY: "a delay ends when its time has come",
+    StepType.DECISION: "use `decisionTimeoutSeconds` of a MANUAL decision",
+}
 
 Path = tuple[str, ...]
 
@@ -42,6 +52,7 @@ def check_steps(definition: Definition) -> Iterator[Fault]:
 
 def _check_step(definition: Definition, position: int, step: Step) -> Iterator[Fault]:
     yield from _check_limits(step)
+    yield from _check_timeout(step)
     yield from _check_config(definition, position, step)
     faults: list[Fault] = []
     for reading in readings(step, faults.append):
@@ -57,42 +68,54 @@ def _check_limits(step: Step) -> Iterator[Fault]:
         (("retry", "maxDelayMs"), retry.max_delay_ms, 0, _MAX_DELAY_MS),
         (("retry", "backoffFactor"), retry.backoff_factor, 1, _MAX_BACKOFF_FACTOR),
     ]
-    if step.timeout_seconds is not None:
-        limits = [*limits, (("timeoutSeconds",), step.timeout_seconds, 1, MAX_TIMEOUT_SECONDS)]
     for path, value, least, most in limits:
         if not least <= value <= most:
             message = f"{path[-1]} is {value}; it must be from {least} to {most}."
             yield Fault("OUT_OF_RANGE", message, path)
 
 
+def _check_timeout(step: Step) -> Iterator[Fault]:
+    seconds, path = step.timeout_seconds, ("timeoutSeconds",)
+    if seconds is None:
+        return
+    if step.type in _OWN_LIMITS:
+        message = f"timeoutSeconds is not for {step.type} steps: {_OWN_LIMITS[step.type]}."
+        yield Fault("NOT_APPLICABLE", message, path)
+    elif not 1 <= seconds <= MAX_TIMEOUT_SECONDS:
+        message = f"timeoutSeconds is {seconds}; it must be from 1 to {MAX_TIMEOUT_SECONDS}."
+        yield Fault("OUT_OF_RANGE", message, path)
+
+
 def _check_config(definition: Definition, position: int, step: Step) -> Iterator[Fault]:
     match step.config:
         case ConditionConfig() as config:
-            for field, name in (
-                ("thenStepName", config.then_step),
-                ("elseStepName", config.else_step),
-            ):
-                yield from _check_target(definition, position, name, ("config", "condition", field))
+            yield from check_condition(definition, position, config)
         case PromptConfig() as config:
             yield from _check_prompt(config)
         case TransformConfig() as config:
             if not config.set:
                 message = "A TRANSFORM step needs at least one field."
                 yield Fault("REQUIRED", message, ("config", "transform", "set"))
+        case DelayConfig() as config:
+            yield from _check_delay(config)
+        case RequestConfig() as config:
+            yield from check_request(config)
+        case DecisionConfig() as config:
+            yield from check_decision(definition, position, config)
 
 
-def _check_target(
-    definition: Definition, position: int, name: str | None, path: Path
-) -> Iterator[Fault]:
-    if name is None or name == END:
-        return
-    target = definition.index.get(name)
-    if target is None:
-        message = f"There is no step {name!r}; name a later step or {END}."
-        yield Fault("UNKNOWN_STEP", message, path)
-    elif target <= position:
-        message = f"Step {name!r} does not come later; a workflow only goes forward."
-        yield Fault("BACKWARD_TARGET", message, path)
+def _check_delay(config: DelayConfig) -> Iterator[Fault]:
+    place = ("config", "delay")
+    seconds = config.duration_seconds
+    if (seconds is None) == (config.until is None):
+        message = "Give either `durationSeconds` or `until`."
+        yield Fault("REQUIRED", message, (*place, "durationSeconds"))
+    if seconds is not None and not 1 <= seconds <= MAX_WAIT_SECONDS:
+        message = f"durationSeconds is {seconds}; it must be from 1 to {MAX_WAIT_SECONDS}."
+        yield Fault("OUT_OF_RANGE", message, (*place, "durationSeconds"))
+    if config.reason is not None and len(config.reason) > _MAX_REASON:
+        message = f"reason has {len(config.reason)} characters; {_MAX_REASON} are allowed."
+        yield Fault("OUT_OF_RANGE", message, (*place, "reason"))
 
 
 def _check_prompt(config: PromptConfig) -> Iterator[Fault]:

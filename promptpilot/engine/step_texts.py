@@ -9,14 +9,16 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from promptpilot.engine.definition import (
+from promptpilot.engine.definition import Step, Variable
+from promptpilot.engine.step_configs import (
     ConditionConfig,
+    DecisionConfig,
+    DelayConfig,
     ModelTarget,
     PromptConfig,
-    Step,
+    RequestConfig,
     StepConfig,
     TransformConfig,
-    Variable,
 )
 from promptpilot.models.columns import check_json
 
@@ -47,15 +49,45 @@ def _config(config: StepConfig) -> Iterator[Part]:
         case PromptConfig():
             yield ("content",), config.content
             yield ("instructions",), config.instructions
-            for position, model in enumerate(config.models):
-                for path, value in _model(model):
-                    yield ("models", str(position), *path), value
+            yield from _models(config)
         case ConditionConfig():
             yield ("condition",), config.condition
             yield ("thenStepName",), config.then_step
             yield ("elseStepName",), config.else_step
         case TransformConfig():
             yield ("set",), config.set
+        case DelayConfig():
+            yield ("until",), config.until
+            yield ("reason",), config.reason
+        case RequestConfig():
+            yield from _request(config)
+        case DecisionConfig():
+            yield from _decision(config)
+
+
+def _request(config: RequestConfig) -> Iterator[Part]:
+    yield ("url",), config.url
+    yield ("body",), config.body
+    for position, header in enumerate(config.headers):
+        path = ("headers", str(position))
+        yield (*path, "name"), header.name
+        yield (*path, "value"), header.value
+
+
+def _decision(config: DecisionConfig) -> Iterator[Part]:
+    yield ("question",), config.question
+    yield ("defaultChoice",), config.default_choice
+    for position, choice in enumerate(config.choices):
+        path = ("choices", str(position))
+        yield (*path, "name"), choice.name
+        yield (*path, "condition"), choice.condition
+        yield (*path, "nextStepName"), choice.next_step
+
+
+def _models(config: PromptConfig) -> Iterator[Part]:
+    for position, model in enumerate(config.models):
+        for path, value in _model(model):
+            yield ("models", str(position), *path), value
 
 
 def _model(model: ModelTarget) -> Iterator[Part]:

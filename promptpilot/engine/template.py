@@ -92,19 +92,25 @@ class Template:
 
     `references` are the reads of its expressions. `bare_names` are the variables that it names
     without a root; they are not among the references, because where each is found is known only
-    when rendering.
+    when rendering. `leading_text` is what every rendering begins with, and all of it if
+    `is_literal`.
     """
 
-    __slots__ = ("_parts", "bare_names", "references", "text")
+    __slots__ = ("_parts", "bare_names", "is_literal", "leading_text", "references", "text")
 
     text: str
     references: frozenset[Reference]
     bare_names: frozenset[str]
+    leading_text: str
+    is_literal: bool
 
     def __init__(self, text: str) -> None:
         self.text = text
         self._parts = tuple(_parts(text))
         found = [part for part in self._parts if isinstance(part, Placeholder)]
+        first = self._parts[0] if self._parts else ""
+        self.leading_text = first if isinstance(first, str) else ""
+        self.is_literal = not found
         self.bare_names = frozenset(part.bare_name for part in found if part.bare_name)
         self.references = frozenset(
             reference
@@ -154,11 +160,17 @@ def templates_in(value: Any) -> Iterator[tuple[tuple[str, ...], Template]]:
 
     Raises ExpressionSyntaxError whose `path` is that path.
     """
+    for path, text in texts_in(value):
+        yield path, _parse_at(path, text)
+
+
+def texts_in(value: Any) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield every string of a JSON value with the path to it; names of fields are none."""
     stack: list[tuple[tuple[str, ...], Any]] = [((), value)]
     while stack:
         path, item = stack.pop()
         if isinstance(item, str):
-            yield path, _parse_at(path, item)
+            yield path, item
         elif isinstance(item, dict):
             stack.extend(((*path, key), item[key]) for key in reversed(item))
         elif isinstance(item, list):

@@ -7,18 +7,20 @@ from typing import Any
 
 import pytest
 
-from promptpilot.engine.definition import (
+from promptpilot.engine.definition import Definition, RetryPolicy, Step
+from promptpilot.engine.step_checks import check_steps
+from promptpilot.engine.step_configs import (
+    Choice,
     ConditionConfig,
-    Definition,
+    DecisionConfig,
+    DecisionMode,
+    DelayConfig,
     ModelProvider,
     ModelRouting,
     ModelTarget,
     PromptConfig,
-    RetryPolicy,
-    Step,
     TransformConfig,
 )
-from promptpilot.engine.step_checks import check_steps
 from tests.support.drafts import condition, prompt, transform
 
 MODEL = ModelTarget(ModelProvider.SIMULATOR, "echo")
@@ -56,6 +58,47 @@ def test_limits_themselves_are_allowed() -> None:
     widest = RetryPolicy(10, 86_400_000, 86_400_000, 10)
 
     assert found(replace(transform("a"), retry=widest, timeout_seconds=86_400)) == []
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        DelayConfig(5),
+        DecisionConfig(DecisionMode.MANUAL, (Choice("yes"), Choice("no"))),
+        DecisionConfig(DecisionMode.RULES, (Choice("yes", "true"), Choice("no", "true"))),
+    ],
+    ids=str,
+)
+def test_a_step_that_waits_has_a_limit_of_its_own(config: DelayConfig | DecisionConfig) -> None:
+    step = Step("a", config, timeout_seconds=60)
+
+    assert found(step) == [("NOT_APPLICABLE", "steps.0.timeoutSeconds")]
+
+
+@pytest.mark.parametrize(
+    ("config", "code", "field"),
+    [
+        (DelayConfig(), "REQUIRED", "durationSeconds"),
+        (DelayConfig(5, "now()"), "REQUIRED", "durationSeconds"),
+        (DelayConfig(0), "OUT_OF_RANGE", "durationSeconds"),
+        (DelayConfig(31_536_001), "OUT_OF_RANGE", "durationSeconds"),
+        (DelayConfig(5, reason="x" * 501), "OUT_OF_RANGE", "reason"),
+        (DelayConfig(until="1 +"), "SYNTAX", "until"),
+        (DelayConfig(until="input.nothing"), "UNKNOWN_VARIABLE", "until"),
+    ],
+    ids=str,
+)
+def test_rules_of_a_delay(config: DelayConfig, code: str, field: str) -> None:
+    assert found(Step("a", config)) == [(code, f"steps.0.config.delay.{field}")]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [DelayConfig(1, reason="x" * 500), DelayConfig(31_536_000), DelayConfig(until="'2030'")],
+    ids=str,
+)
+def test_good_delays(config: DelayConfig) -> None:
+    assert found(Step("a", config)) == []
 
 
 @pytest.mark.parametrize("field", ["then_step", "else_step"])

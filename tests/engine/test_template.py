@@ -214,3 +214,20 @@ def test_a_fault_in_a_value_has_the_path_of_its_string() -> None:
         list(templates_in({"a": ["ok", "{{ 1 + }}"]}))
 
     assert caught.value.path == ("a", "1")
+
+
+@pytest.mark.parametrize(
+    ("text", "leading", "is_literal"),
+    [
+        ("", "", True),
+        ("a\\{{b", "a{{b", True),
+        ("a {{ x }} b", "a ", False),
+        ("{{ x }} b", "", False),
+    ],
+)
+def test_a_template_knows_what_every_rendering_begins_with(
+    text: str, leading: str, *, is_literal: bool
+) -> None:
+    template = parse_template(text)
+
+    assert (template.leading_text, template.is_literal) == (leading, is_literal)
