@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from promptpilot.engine import reasons
-from promptpilot.engine.definition import ConditionConfig, Definition, Step
+from promptpilot.engine.definition import Definition, Step
 from promptpilot.engine.expression import evaluate_boolean, parse
 from promptpilot.engine.lifecycle import StepStatus
 from promptpilot.engine.reasons import Reason
 from promptpilot.engine.scope import Outcome, Progress, SkipReason, result_of
-from promptpilot.errors import StepFailed
+from promptpilot.engine.step_configs import ConditionConfig, DecisionConfig
+from promptpilot.errors import InvariantBroken, StepFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def move_after(
     """Decide what is next when the step at `position` ended with `outcome`.
 
     Returns the outcome as it is to be recorded as well: a step whose `outputs` cannot be computed
-    has failed, whatever its executor said.
+    has failed, whatever its executor said. Raises `InvariantBroken` for a branch that is none.
     """
     step = definition.steps[position]
     try:
@@ -118,11 +119,23 @@ def _guard(step: Step, progress: Progress, now: datetime) -> Outcome | None:
 
 
 def _target(definition: Definition, step: Step, position: int, outcome: Outcome) -> int:
-    config = step.config
-    if not isinstance(config, ConditionConfig) or outcome.status is not StepStatus.COMPLETED:
+    if outcome.status is not StepStatus.COMPLETED:
         return position + 1
-    is_true = outcome.output["branch"] == "then"
-    return definition.target_of(config.then_step if is_true else config.else_step, position)
+    match step.config:
+        case ConditionConfig() as config:
+            is_true = outcome.output["branch"] == "then"
+            return definition.target_of(config.then_step if is_true else config.else_step, position)
+        case DecisionConfig() as config:
+            return definition.target_of(_chosen(step, config, outcome), position)
+        case _:
+            return position + 1
+
+
+def _chosen(step: Step, config: DecisionConfig, outcome: Outcome) -> str | None:
+    choice = config.choice(outcome.output["choice"])
+    if choice is None:
+        raise InvariantBroken(f"The decision {step.name!r} has no choice like the one recorded.")
+    return choice.next_step
 
 
 def _give_up(step: Step, outcome: Outcome) -> GiveUp:

@@ -1,14 +1,15 @@
 """Which steps are sure to have an output when another one runs.
 
-A step may be left out by its guard or by a branch that goes past it, and may fail without ending
-the execution; whoever reads its output then must provide for its absence.
+A step may be left out by its guard, by a condition or by a decision that goes past it, and may
+fail without ending the execution; whoever reads its output then must provide for its absence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
-from promptpilot.engine.definition import END, ConditionConfig, Definition, Step
+from promptpilot.engine.definition import END, Definition, Step
+from promptpilot.engine.step_configs import ConditionConfig, DecisionConfig, StepConfig
 
 
 def is_sure(definition: Definition, sources: Collection[int], reader: int) -> bool:
@@ -43,11 +44,20 @@ def _reaches(definition: Definition, goal: int, *, without: Collection[int]) -> 
 def _successors(definition: Definition, position: int) -> Iterator[int]:
     """Yield where the workflow may go on; a step that is left out goes on like any other."""
     step = definition.steps[position]
-    config = step.config
-    if isinstance(config, ConditionConfig):
-        for name in (config.then_step, config.else_step):
-            if name is None or name == END or name in definition.index:
-                yield definition.target_of(name, position)
-        if _is_firm(step):
-            return
-    yield position + 1
+    branches = _branches(step.config)
+    for name in branches:
+        if name is None or name == END or name in definition.index:
+            yield definition.target_of(name, position)
+    if not branches or not _is_firm(step):
+        yield position + 1
+
+
+def _branches(config: StepConfig) -> Sequence[str | None]:
+    """Return where a step that branches may go on; nothing for other steps."""
+    match config:
+        case ConditionConfig():
+            return (config.then_step, config.else_step)
+        case DecisionConfig():
+            return [choice.next_step for choice in config.choices]
+        case _:
+            return ()

@@ -22,7 +22,7 @@ class SkipReason(StrEnum):
     """Why a step was left out."""
 
     GUARD = "GUARD"  #: its `runIf` was false
-    BRANCH = "BRANCH"  #: a condition went on at a later step
+    BRANCH = "BRANCH"  #: a branch went on at a later step
 
 
 @dataclass(frozen=True, slots=True)

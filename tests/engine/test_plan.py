@@ -11,19 +11,19 @@ import pytest
 from hypothesis import given
 
 from promptpilot.engine import plan
-from promptpilot.engine.definition import (
-    END,
-    ConditionConfig,
-    Definition,
-    Step,
-    TransformConfig,
-    Variable,
-    VariableKind,
-)
+from promptpilot.engine.definition import END, Definition, Step, Variable, VariableKind
 from promptpilot.engine.lifecycle import StepStatus
 from promptpilot.engine.plan import Finish, GiveUp, Move, RunStep
 from promptpilot.engine.scope import Outcome, Progress, SkipReason
-from tests.support.definitions import definitions, outcome_of, ways
+from promptpilot.engine.step_configs import (
+    Choice,
+    ConditionConfig,
+    DecisionConfig,
+    DecisionMode,
+    TransformConfig,
+)
+from promptpilot.errors import InvariantBroken
+from tests.support.definitions import Way, definitions, outcome_of, ways
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
 RAN = Outcome(StepStatus.COMPLETED, output={"v": 1})
@@ -43,7 +43,7 @@ class Walk:
         self.ended += [(each.position, each.outcome) for each in move.endings]
 
 
-def walk(definition: Definition, way: dict[str, bool]) -> Walk:
+def walk(definition: Definition, way: Way) -> Walk:
     """Go through the whole definition."""
     walked = Walk()
     move = plan.first_move(definition, Progress(way), 0, NOW)
@@ -59,18 +59,14 @@ def walk(definition: Definition, way: dict[str, bool]) -> Walk:
 
 
 @given(definitions(), ways())
-def test_a_plan_goes_forward_and_runs_no_step_twice(
-    definition: Definition, way: dict[str, bool]
-) -> None:
+def test_a_plan_goes_forward_and_runs_no_step_twice(definition: Definition, way: Way) -> None:
     run = walk(definition, way).run
 
     assert run == sorted(set(run))
 
 
 @given(definitions(), ways())
-def test_every_step_that_is_passed_ends_exactly_once(
-    definition: Definition, way: dict[str, bool]
-) -> None:
+def test_every_step_that_is_passed_ends_exactly_once(definition: Definition, way: Way) -> None:
     walked = walk(definition, way)
 
     positions = [position for position, _ in walked.ended]
@@ -81,7 +77,7 @@ def test_every_step_that_is_passed_ends_exactly_once(
 
 @given(definitions(), ways())
 def test_a_plan_gives_up_only_for_a_failure_that_ends_the_execution(
-    definition: Definition, way: dict[str, bool]
+    definition: Definition, way: Way
 ) -> None:
     walked = walk(definition, way)
 
@@ -96,7 +92,7 @@ def test_a_plan_gives_up_only_for_a_failure_that_ends_the_execution(
 
 @given(definitions(), ways())
 def test_a_replay_from_any_recorded_prefix_decides_the_same(
-    definition: Definition, way: dict[str, bool]
+    definition: Definition, way: Way
 ) -> None:
     walked = walk(definition, way)
 
@@ -150,6 +146,46 @@ def test_a_branch_without_a_target_goes_on_with_the_next_step() -> None:
     _, move = after(outcome, Step("a", ConditionConfig("true")), step("b"))
 
     assert move == Move(move.progress, (), RunStep(1))
+
+
+@pytest.mark.parametrize(
+    ("choice", "target", "skipped"),
+    [
+        ("on", RunStep(1), []),
+        ("far", RunStep(3), [1, 2]),
+        ("out", Finish({"choice": "out"}), [1, 2, 3]),
+    ],
+)
+def test_a_decision_goes_on_where_the_choice_leads(
+    choice: str, target: Any, skipped: list[int]
+) -> None:
+    choices = (Choice("on"), Choice("far", None, "d"), Choice("out", None, END))
+    decision = Step("a", DecisionConfig(DecisionMode.MANUAL, choices))
+    outcome = Outcome(StepStatus.COMPLETED, output={"choice": choice})
+
+    _, move = after(outcome, decision, step("b"), step("c"), step("d"))
+
+    assert move.next == target
+    assert [(each.position, each.outcome.skip_reason) for each in move.endings] == [
+        (position, SkipReason.BRANCH) for position in skipped
+    ]
+
+
+def test_a_decision_that_failed_goes_on_with_the_next_step_if_it_may() -> None:
+    config = DecisionConfig(DecisionMode.MANUAL, (Choice("a", None, END), Choice("b", None, END)))
+    failed = Outcome(StepStatus.FAILED, error={"code": "X", "message": "", "isRetryable": False,
+        "details": {}})  # fmt: skip
+
+    _, move = after(failed, Step("a", config, continue_on_error=True), step("b"))
+
+    assert move.next == RunStep(1)
+
+
+def test_a_recorded_choice_that_the_decision_does_not_have_is_a_bug() -> None:
+    config = DecisionConfig(DecisionMode.MANUAL, (Choice("yes"), Choice("no")))
+
+    with pytest.raises(InvariantBroken, match="'a'"):
+        after(Outcome(StepStatus.COMPLETED, output={"choice": "maybe"}), Step("a", config))
 
 
 def test_a_closed_guard_leaves_its_step_out() -> None:

@@ -7,8 +7,15 @@ from collections.abc import Iterator
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from promptpilot.engine.definition import END, ConditionConfig, Definition, Step, TransformConfig
+from promptpilot.engine.definition import END, Definition, Step
 from promptpilot.engine.references import is_sure
+from promptpilot.engine.step_configs import (
+    Choice,
+    ConditionConfig,
+    DecisionConfig,
+    DecisionMode,
+    TransformConfig,
+)
 from tests.support.definitions import definitions
 
 _FIRM = Step("s0", ConditionConfig("true", "s2", None))
@@ -32,9 +39,14 @@ def ways_to(definition: Definition, goal: int, position: int = 0) -> Iterator[fr
 
 
 def _targets(definition: Definition, step: Step, position: int) -> set[int]:
-    if not isinstance(step.config, ConditionConfig):
-        return {position + 1}
-    names = (step.config.then_step, step.config.else_step)
+    names: list[str | None] = [None]
+    match step.config:
+        case ConditionConfig() as config:
+            names = [config.then_step, config.else_step]
+        case DecisionConfig() as config:
+            names = [choice.next_step for choice in config.choices]
+        case _:
+            pass
     return {definition.target_of(name, position) for name in names}
 
 
@@ -58,6 +70,15 @@ def test_sureness_is_what_holds_on_every_way(
 
 def _may_lack(step: Step) -> bool:
     return step.run_if is not None or step.continue_on_error
+
+
+def test_every_choice_of_a_decision_is_a_way() -> None:
+    choices = (Choice("on"), Choice("far", None, "s2"))
+    decision = Step("s0", DecisionConfig(DecisionMode.MANUAL, choices, default_choice="on"))
+    definition = Definition((decision, _PLAIN, Step("s2", TransformConfig({"v": "1"}))))
+
+    assert is_sure(definition, [0], 2)
+    assert not is_sure(definition, [1], 2)
 
 
 def test_a_target_that_does_not_exist_is_no_way() -> None:
