@@ -13,6 +13,7 @@ from typing import Any
 from promptpilot.engine.egress.messages import is_reserved
 from promptpilot.engine.expression import ExpressionSyntaxError
 from promptpilot.engine.fault import Fault
+from promptpilot.engine.request_headers import header_fault
 from promptpilot.engine.step_configs import RequestConfig, RequestHeader
 from promptpilot.engine.template import Template, parse_template
 
@@ -24,7 +25,6 @@ _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _AUTHORITY_END = re.compile(r"[/?#\\]")
 _SPACES = re.compile(r"[\x00-\x20\x7f]")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}")
-_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 Path = tuple[str, ...]
 
@@ -101,12 +101,9 @@ def _check_value(header: RequestHeader, path: Path) -> Iterator[Fault]:
         return
     template = None if header.is_secret else _parsed(header.value)
     is_literal = header.is_secret or (template is not None and template.is_literal)
-    if is_literal and _CONTROLS.search(header.value):
-        message = (
-            f"The value of the header {header.name!r} has a line break or another control "
-            "character; give one line."
-        )
-        yield Fault("INVALID_HEADER", message, path)
+    fault = header_fault(header.value) if is_literal else None
+    if fault is not None:
+        yield Fault("INVALID_HEADER", f"The value of the header {header.name!r} {fault}.", path)
 
 
 def _parsed(text: str) -> Template | None:

@@ -23,6 +23,7 @@ from graphql import (
 )
 from strawberry.types.scalar import ScalarDefinition
 
+from promptpilot import instants
 from promptpilot.errors import InvalidInput
 from promptpilot.models.columns import check_json
 
@@ -33,27 +34,15 @@ Expression = NewType("Expression", str)
 URL = NewType("URL", str)
 
 _MAX_SAFE: Final = 2**53 - 1
-_INSTANT: Final = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)"
-)
 _SHOWN_LENGTH: Final = 40
 
 
 def read_instant(value: object) -> datetime:
     """Return the UTC instant that an RFC 3339 text with an offset names."""
-    match = _INSTANT.fullmatch(value) if isinstance(value, str) and value.isascii() else None
-    if match is None:
-        raise ValueError(
-            f"{shown(value)} is not a time of RFC 3339 with an offset;"
-            " write it like 2026-11-23T04:00:00Z."
-        )
-    day, time, fraction, offset = match.groups()
-    microseconds = ((fraction or "") + "000000")[:6]
-    offset = "+00:00" if offset in "Zz" else offset
     try:
-        return datetime.fromisoformat(f"{day}T{time}.{microseconds}{offset}").astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"{shown(value)} is not a time: {error}.") from None
+        return instants.read_instant(value if isinstance(value, str) else "")
+    except ValueError as fault:
+        raise ValueError(f"{shown(value)} {fault}") from None
 
 
 def show_instant(instant: datetime) -> str:
