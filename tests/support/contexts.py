@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from promptpilot.engine.definition import ModelProvider, Step
+from promptpilot.engine.definition import Step
+from promptpilot.engine.ports import HttpSender, StepSecrets
 from promptpilot.engine.providers.base import Provider
 from promptpilot.engine.providers.registry import PROVIDERS
 from promptpilot.engine.scope import Progress
+from promptpilot.engine.step_configs import ModelProvider
 from promptpilot.engine.steps.base import StepContext
 from tests.support.clock import BEGINNING
+from tests.support.senders import FakeSecrets, FakeSender
 
 
 def context(
@@ -19,6 +22,8 @@ def context(
     progress: Progress | None = None,
     attempt: int = 1,
     providers: Mapping[ModelProvider, Provider] = PROVIDERS,
+    http: HttpSender | None = None,
+    secrets: StepSecrets | None = None,
     **input: Any,
 ) -> StepContext:
     """Make the context of an attempt at `step`; keywords are the execution's input."""
@@ -29,4 +34,6 @@ def context(
         attempt=attempt,
         idempotency_key="key",
         providers=providers,
+        http=http or FakeSender(),
+        secrets=secrets or FakeSecrets(),
     )
