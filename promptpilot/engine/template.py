@@ -125,15 +125,23 @@ class Template:
         Raises ExpressionFailed: TEMPLATE_UNRESOLVED for a missing value, EXPRESSION_BUDGET for
         more than a mebibyte of text, otherwise the code of the expression's failure.
         """
-        pieces: list[str] = []
+        return "".join(text for _, text in self.pieces(scope, now))
+
+    def pieces(
+        self, scope: Mapping[str, Any], now: datetime | None = None
+    ) -> Iterator[tuple[bool, str]]:
+        """Render piece by piece: yield whether a text is a placeholder's value, and the text.
+
+        Raises what `render_text` raises.
+        """
         room = MAX_TEXT_BYTES
         for part in self._parts:
-            piece = part if isinstance(part, str) else display_text(part.value(scope, now))
-            room -= byte_count(piece)
+            is_value = isinstance(part, Placeholder)
+            text = part if isinstance(part, str) else display_text(part.value(scope, now))
+            room -= byte_count(text)
             if room < 0:
                 raise over_budget(f"the rendered text is longer than {MAX_TEXT_BYTES} bytes")
-            pieces.append(piece)
-        return "".join(pieces)
+            yield is_value, text
 
     def render_value(self, scope: Mapping[str, Any], now: datetime | None = None) -> Any:
         """Render a field: the value itself if the text is one placeholder and nothing else."""
