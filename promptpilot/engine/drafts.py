@@ -43,6 +43,7 @@ class WorkflowDraft:
     is_active: bool = True
     steps: tuple[Step, ...] | None = None
     variables: tuple[Variable, ...] | None = None
+    execution_timeout_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,7 @@ class WorkflowChange:
     is_active: bool | Unset | None = UNSET
     steps: tuple[Step, ...] | Unset | None = UNSET
     variables: tuple[Variable, ...] | Unset | None = UNSET
+    execution_timeout_seconds: int | Unset | None = UNSET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

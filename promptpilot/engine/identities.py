@@ -16,21 +16,23 @@ from promptpilot.engine.gathering import raise_all
 from promptpilot.errors import InvalidInput
 
 
-def identified(
-    steps: Sequence[Step], variables: Sequence[Variable], before: Definition
-) -> Definition:
-    """Return the definition with an id for every part; `before` is what it replaces.
+def identified(asked: Definition, before: Definition) -> Definition:
+    """Return `asked` with an id for every part; `before` is what it replaces.
 
     Raises InvalidInput or InvalidMany for ids that are not of a step of `before`.
     """
-    check_ids(steps, before)
-    return Definition(_with_step_ids(steps, before), _with_variable_ids(variables, before))
+    check_ids(asked.steps, before)
+    return replace(
+        asked,
+        steps=_with_step_ids(asked.steps, before),
+        variables=_with_variable_ids(asked.variables, before),
+    )
 
 
 def renewed(definition: Definition) -> Definition:
     """Return the definition with fresh ids, for another workflow."""
     steps = tuple(replace(step, id="") for step in definition.steps)
-    return identified(steps, definition.variables, Definition())
+    return identified(replace(definition, steps=steps), Definition())
 
 
 def check_ids(steps: Sequence[Step], before: Definition) -> None:

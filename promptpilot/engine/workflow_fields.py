@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from promptpilot.engine.drafts import UNSET, WorkflowChange, WorkflowDraft
 from promptpilot.engine.fields import (
@@ -14,7 +14,10 @@ from promptpilot.engine.fields import (
     check_tags,
     check_text,
 )
+from promptpilot.errors import InvalidInput
 from promptpilot.models import Workflow
+
+MAX_EXECUTION_SECONDS: Final = 365 * 24 * 3600
 
 Asked = WorkflowDraft | WorkflowChange
 
@@ -31,6 +34,8 @@ def field_checks(asked: Asked) -> Iterator[Callable[[], None]]:
         yield partial(check_document, asked.metadata or {}, ("input", "metadata"))
     if asked.is_active is not UNSET:
         yield partial(check_given, asked.is_active, ("input", "isActive"))
+    if asked.execution_timeout_seconds is not UNSET:
+        yield partial(_check_timeout, asked.execution_timeout_seconds)
 
 
 def columns_of(asked: Asked) -> dict[str, Any]:
@@ -46,6 +51,8 @@ def columns_of(asked: Asked) -> dict[str, Any]:
         columns["metadata"] = dict(asked.metadata or {})
     if asked.is_active is not UNSET:
         columns["is_active"] = asked.is_active
+    if asked.execution_timeout_seconds is not UNSET:
+        columns["execution_timeout_seconds"] = asked.execution_timeout_seconds
     return columns
 
 
@@ -59,8 +66,18 @@ async def overwrite(row: Workflow, revision: int) -> bool:
         tags=row.tags,
         metadata=row.metadata,
         is_active=row.is_active,
+        execution_timeout_seconds=row.execution_timeout_seconds,
         revision=row.revision,
         current_version_id=row.current_version_id,
         updated_at=row.updated_at,
     )
     return changed > 0
+
+
+def _check_timeout(seconds: int | None) -> None:
+    if seconds is not None and not 1 <= seconds <= MAX_EXECUTION_SECONDS:
+        message = (
+            f"executionTimeoutSeconds is {seconds}; it must be 1 to {MAX_EXECUTION_SECONDS} "
+            "(365 days), or null for no limit."
+        )
+        raise InvalidInput(message, ("input", "executionTimeoutSeconds"))

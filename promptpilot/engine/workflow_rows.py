@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from promptpilot import ids
-from promptpilot.engine.definition import Definition, Step, Variable, digest, dump, dump_config
+from promptpilot.engine.definition import Definition, Step, Variable, digest, dump
+from promptpilot.engine.step_configs import dump_config
 from promptpilot.models import Workflow, WorkflowStep, WorkflowVariable, WorkflowVersion
 
 
@@ -50,6 +51,7 @@ def _step_row(workflow_id: str, position: int, step: Step) -> WorkflowStep:
         retry=asdict(step.retry),
         timeout_seconds=step.timeout_seconds,
         continue_on_error=step.continue_on_error,
+        on_unknown_outcome=step.on_unknown_outcome.value,
     )
 
 

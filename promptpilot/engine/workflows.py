@@ -14,18 +14,21 @@ from typing import Any, Final, Protocol
 from promptpilot import ids
 from promptpilot.clock import Clock
 from promptpilot.engine import checks
-from promptpilot.engine.definition import Definition, PromptConfig, Step, digest, load
+from promptpilot.engine.definition import Definition, Step, digest, load
 from promptpilot.engine.drafts import UNSET, WorkflowChange, WorkflowDraft
 from promptpilot.engine.fields import MAX_NAME, check_line, check_revision, conflict
 from promptpilot.engine.gathering import gather, raise_all
+from promptpilot.engine.header_secrets import Sealed, sealed
 from promptpilot.engine.identities import check_ids, identified, renewed
 from promptpilot.engine.ownership import ID_PATH, find, not_found
 from promptpilot.engine.principal import Principal
+from promptpilot.engine.step_configs import PromptConfig
+from promptpilot.engine.step_secrets import SecretStore
 from promptpilot.engine.step_texts import storable
-from promptpilot.engine.workflow_fields import columns_of, field_checks, overwrite
+from promptpilot.engine.workflow_fields import Asked, columns_of, field_checks, overwrite
 from promptpilot.engine.workflow_rows import replace_parts, version_row
 from promptpilot.errors import InvalidStatus, InvariantBroken
-from promptpilot.models import Prompt, Workflow, WorkflowVersion
+from promptpilot.models import Prompt, StepSecret, Workflow, WorkflowVersion
 from promptpilot.models.database import Database
 
 #: How often a change without an expected revision is tried when others change the same workflow.
@@ -50,30 +53,28 @@ class _Current:
 
     row: Workflow
     number: int
-    definition_hash: str
     definition: Definition
 
 
 class Workflows:
     """The verbs of workflows."""
 
-    def __init__(self, database: Database, clock: Clock, executions: Executions) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, executions: Executions, secrets: SecretStore
+    ) -> None:
         self._database = database
         self._clock = clock
         self._executions = executions
+        self._secrets = secrets
 
     async def create(self, principal: Principal, draft: WorkflowDraft) -> Workflow:
         """Store a workflow with its first version. Raise InvalidInput or InvalidMany."""
-        steps, variables = draft.steps or (), draft.variables or ()
-        gather(
-            *field_checks(draft),
-            *storable(steps, variables),
-            lambda: check_ids(steps, Definition()),
+        asked = Definition(
+            draft.steps or (), draft.variables or (), draft.execution_timeout_seconds
         )
-        definition = identified(steps, variables, Definition())
-        await self._check(principal, definition)
-        row = self._new_row(principal, columns_of(draft))
-        return await self._store_new(row, definition)
+        made = self._made(principal, draft, asked, Definition())
+        await self._check(principal, made.definition)
+        return await self._store_new(self._new_row(principal, columns_of(draft)), made)
 
     async def update(self, principal: Principal, change: WorkflowChange) -> Workflow:
         """Change a workflow; its revision grows by one if anything is different afterwards.
@@ -99,8 +100,10 @@ class Workflows:
             "tags": current.row.tags,
             "metadata": current.row.metadata,
             "is_active": current.row.is_active,
+            "execution_timeout_seconds": current.row.execution_timeout_seconds,
         }
-        return await self._store_new(self._new_row(principal, columns), renewed(current.definition))
+        copy = Sealed(renewed(current.definition), ())  # secrets are the workspace's, not a step's
+        return await self._store_new(self._new_row(principal, columns), copy)
 
     async def delete(self, principal: Principal, id: str, *, cancel_running: bool) -> list[str]:
         """Delete a workflow with its triggers; return the ids of executions that were cancelled.
@@ -121,24 +124,32 @@ class Workflows:
         version = await WorkflowVersion.get_or_none(id=row.current_version_id)
         if version is None:
             raise InvariantBroken(f"The current version of workflow {id} does not exist.")
-        definition = load(version.definition)
-        return _Current(row, version.number, version.definition_hash, definition)
+        return _Current(row, version.number, load(version.definition))
 
     async def _try_update(
         self, principal: Principal, change: WorkflowChange, current: _Current
     ) -> Workflow | None:
         """Return the changed row; None when somebody else changed it since it was read."""
         before = current.definition
-        steps = before.steps if change.steps is UNSET else change.steps or ()
-        variables = before.variables if change.variables is UNSET else change.variables or ()
-        gather(*field_checks(change), *storable(steps, variables), lambda: check_ids(steps, before))
-        definition = identified(steps, variables, before)
+        made = self._made(principal, change, _changed(change, before), before)
         columns = _different(columns_of(change), current.row)
-        if digest(definition) != current.definition_hash:
-            await self._check(principal, definition)
+        if digest(made.definition) != digest(before):
+            await self._check(principal, made.definition)
         elif not columns:
             return current.row
-        return await self._store_change(principal, current, definition, columns)
+        return await self._store_change(principal, current, made, columns)
+
+    def _made(
+        self, principal: Principal, given: Asked, asked: Definition, before: Definition
+    ) -> Sealed:
+        """Return `asked` with ids and without secrets; raise InvalidInput or InvalidMany."""
+        gather(
+            *field_checks(given),
+            *storable(asked.steps, asked.variables),
+            lambda: check_ids(asked.steps, before),
+        )
+        seal = partial(self._secrets.seal, principal.workspace_id)
+        return sealed(identified(asked, before), before, seal)
 
     async def _check(self, principal: Principal, definition: Definition) -> None:
         checks.require_valid(definition)
@@ -156,8 +167,8 @@ class Workflows:
             **columns,
         )
 
-    async def _store_new(self, row: Workflow, definition: Definition) -> Workflow:
-        version = version_row(row, definition, number=1)
+    async def _store_new(self, row: Workflow, made: Sealed) -> Workflow:
+        version = version_row(row, made.definition, number=1)
         row.current_version_id = version.id
 
         async def store() -> None:
@@ -166,7 +177,8 @@ class Workflows:
                     return
                 await row.save(force_create=True)
                 await version.save(force_create=True)
-                await replace_parts(row.id, definition)
+                await replace_parts(row.id, made.definition)
+                await StepSecret.bulk_create(made.rows)
 
         await self._database.retry(store)
         return row
@@ -175,15 +187,15 @@ class Workflows:
         self,
         principal: Principal,
         current: _Current,
-        definition: Definition,
+        made: Sealed,
         columns: dict[str, Any],
     ) -> Workflow | None:
         """Store the next revision, unless somebody else did since `current` was read: None."""
         row, revision = current.row, current.row.revision
         row.update_from_dict({**columns, "revision": revision + 1, "updated_at": self._clock.now()})
         version = None
-        if digest(definition) != current.definition_hash:
-            version = version_row(row, definition, current.number + 1)
+        if digest(made.definition) != digest(current.definition):
+            version = version_row(row, made.definition, current.number + 1)
             version.created_by = principal.user_id
             row.current_version_id = version.id
 
@@ -193,7 +205,8 @@ class Workflows:
                     return False
                 if version is not None:
                     await version.save(force_create=True)
-                    await replace_parts(row.id, definition)
+                    await replace_parts(row.id, made.definition)
+                    await StepSecret.bulk_create(made.rows)
                 return True
 
         return row if await self._database.retry(store) else None
@@ -228,6 +241,16 @@ async def _check_prompts(principal: Principal, steps: Sequence[Step]) -> None:
 
 def _prompt_path(position: int) -> tuple[str, ...]:
     return ("input", "steps", str(position), "config", "prompt", "promptId")
+
+
+def _changed(change: WorkflowChange, before: Definition) -> Definition:
+    """Return what a change asks for, with everything else as it was."""
+    timeout = change.execution_timeout_seconds
+    return Definition(
+        steps=before.steps if change.steps is UNSET else change.steps or (),
+        variables=before.variables if change.variables is UNSET else change.variables or (),
+        execution_timeout_seconds=before.execution_timeout_seconds if timeout is UNSET else timeout,
+    )
 
 
 def _different(columns: dict[str, Any], row: Workflow) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from promptpilot.clock import SystemClock
 from promptpilot.engine.commits import Committer
 from promptpilot.engine.launch import Launcher, LaunchRequest, Target
 from promptpilot.engine.principal import Principal
+from promptpilot.engine.step_secrets import SecretStore
 from promptpilot.engine.triggers.kinds import TriggerType
+from promptpilot.engine.vault import Vault
 from promptpilot.engine.versions import Versions
 from promptpilot.engine.workflows import Workflows
 from promptpilot.models import Execution
@@ -89,7 +91,9 @@ async def make_load(database: Database, committer: Committer) -> Load:
         prompt(f"s{n}", f"{{{{ input.manner }}}} {{{{ execution.id }}}} {n}") for n in range(6)
     ]
     asked = draft(*steps, variables=(variable("manner", default="quick"),))
-    workflow = await Workflows(database, clock, CountedExecutions()).create(principal, asked)
+    secrets = SecretStore(database, Vault([("k1", bytes(32))]), clock)
+    workflows = Workflows(database, clock, CountedExecutions(), secrets)
+    workflow = await workflows.create(principal, asked)
     launcher = Launcher(database, committer, Versions(), clock)
     target = await launcher.target(principal.workspace_id, workflow.id)
     return Load(database, launcher, target, principal)

@@ -12,6 +12,8 @@ from promptpilot.engine.assembly import Foundation, assemble
 from promptpilot.engine.commits import Committer, open_committer
 from promptpilot.engine.passwords import Passwords
 from promptpilot.engine.principal import Principal
+from promptpilot.engine.signing_secrets import SigningSecrets
+from promptpilot.engine.step_secrets import SecretStore
 from promptpilot.engine.tokens import SessionTokens
 from promptpilot.engine.triggers.manage import Triggers
 from promptpilot.engine.triggers.secrets import TriggerSecrets
@@ -79,9 +81,26 @@ def executions() -> CountedExecutions:
 
 
 @pytest.fixture
-def workflows(database: Database, clock: ManualClock, executions: CountedExecutions) -> Workflows:
+def step_secrets(database: Database, clock: ManualClock, vault: Vault) -> SecretStore:
+    """Give what seals and opens the secrets of steps."""
+    return SecretStore(database, vault, clock)
+
+
+@pytest.fixture
+def signing_secrets(database: Database, vault: Vault, clock: ManualClock) -> SigningSecrets:
+    """Give what makes and changes signing secrets."""
+    return SigningSecrets(database, vault, clock)
+
+
+@pytest.fixture
+def workflows(
+    database: Database,
+    clock: ManualClock,
+    executions: CountedExecutions,
+    step_secrets: SecretStore,
+) -> Workflows:
     """Give the verbs of workflows."""
-    return Workflows(database, clock, executions)
+    return Workflows(database, clock, executions, step_secrets)
 
 
 @pytest.fixture

@@ -8,27 +8,19 @@ from datetime import timedelta
 
 import pytest
 
-from promptpilot.engine.access import Access
-from promptpilot.engine.advance import Tools
-from promptpilot.engine.api import Engine, EngineSettings, Parts
+from promptpilot.engine.api import Engine, EngineSettings
+from promptpilot.engine.assembly import Foundation, assemble
 from promptpilot.engine.commits import Committer, open_committer
-from promptpilot.engine.control import Control
-from promptpilot.engine.launch import Launcher
 from promptpilot.engine.passwords import Passwords
 from promptpilot.engine.principal import Principal
 from promptpilot.engine.runner import Runner, RunnerSettings
 from promptpilot.engine.tokens import SessionTokens
-from promptpilot.engine.triggers.inbound import Inbound
-from promptpilot.engine.triggers.manage import Triggers
-from promptpilot.engine.triggers.secrets import TriggerSecrets
-from promptpilot.engine.vault import Vault
-from promptpilot.engine.versions import Versions
-from promptpilot.engine.workflows import Workflows
 from promptpilot.models.database import Database
 from tests.schema.api import Api
 from tests.support.clock import ManualClock
 from tests.support.fakes import FakeFeed, FakeWaker
 from tests.support.people import make_principal
+from tests.support.tools import VAULT, make_tools
 
 SETTINGS = EngineSettings(public_url="https://pilot.example.org")
 
@@ -70,27 +62,19 @@ def engine(
     waker: FakeWaker,
 ) -> Engine:
     """Give a whole engine."""
-    versions, control = Versions(), Control(database, clock)
-    secrets = TriggerSecrets(Vault([("k1", bytes(range(32)))]))
     sessions = SessionTokens(b"0123456789abcdef0123456789abcdef", "promptpilot", "promptpilot")
-    launcher = Launcher(database, committer, versions, clock, SETTINGS.max_input_bytes)
-    limit = SETTINGS.max_webhook_bytes
-    parts = Parts(
-        access=Access(database, clock, passwords, sessions),
-        workflows=Workflows(database, clock, control),
-        triggers=Triggers(database, clock, secrets, versions),
-        inbound=Inbound(database, launcher, versions, secrets, clock, limit),
-        launcher=launcher,
-        control=control,
-        versions=versions,
-    )
-    return Engine(
-        database=database,
-        clock=clock,
-        waker=waker,
-        feed=FakeFeed(),
-        parts=parts,
-        settings=SETTINGS,
+    return assemble(
+        Foundation(
+            database=database,
+            committer=committer,
+            clock=clock,
+            waker=waker,
+            feed=FakeFeed(),
+            vault=VAULT,
+            passwords=passwords,
+            sessions=sessions,
+            settings=SETTINGS,
+        )
     )
 
 
@@ -116,7 +100,8 @@ def api(engine: Engine, principal: Principal) -> Api:
 async def worker(engine: Engine, committer: Committer, waker: FakeWaker) -> AsyncIterator[Runner]:
     """Give a worker that runs what is due, until the test ends."""
     settings = RunnerSettings(owner="worker", poll=timedelta(milliseconds=50))
-    runner = Runner(Tools(committer, Versions(), engine.feed), waker, settings)
+    tools = make_tools(engine.database, committer, engine.feed, clock=engine.clock)
+    runner = Runner(tools, waker, settings)
     waker.call(runner.wake)
     running = asyncio.create_task(runner.run())
     yield runner
