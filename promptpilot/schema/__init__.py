@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from promptpilot.schema import step_enums  # noqa: F401 -- its import describes enumerations
 from promptpilot.schema.mutation import Mutation
 from promptpilot.schema.query import Query
 from promptpilot.schema.scalars import SCALARS

@@ -1,5 +1,7 @@
 """The enumerations of the API: the engine's own, each member with its description.
 
+The ones that definitions are made of are in `step_enums`.
+
 Rules: importing this module describes the engine's enumerations; a member that is not named here
 is not part of the API.
 """
@@ -7,27 +9,13 @@ is not part of the API.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import Final
 
-import strawberry
-from strawberry.types.enum import StrawberryEnumDefinition
-
-from promptpilot.engine import definition, lifecycle
+from promptpilot.engine import lifecycle
 from promptpilot.engine.principal import Role
 from promptpilot.engine.triggers.kinds import FiringOutcome, TriggerType
 from promptpilot.engine.triggers.signatures import WebhookScheme
-
-E = TypeVar("E", bound=type[StrEnum])
-
-
-def described(enum: E, name: str, description: str, **members: str) -> E:
-    """Make `enum` an enumeration of the API with the members that are described."""
-    strawberry.enum(enum, name=name, description=description)
-    shown: StrawberryEnumDefinition = vars(enum)["__strawberry_definition__"]
-    shown.values = [value for value in shown.values if value.name in members]
-    for value in shown.values:
-        value.description = members[value.name]
-    return enum
+from promptpilot.schema.description import described
 
 
 class OrderDirection(StrEnum):
@@ -66,6 +54,14 @@ class ResponseFormat(StrEnum):
     TEXT = "TEXT"
     JSON_OBJECT = "JSON_OBJECT"
     JSON_SCHEMA = "JSON_SCHEMA"
+
+
+class DeadLetterStatus(StrEnum):
+    """What became of a dead letter."""
+
+    OPEN = "OPEN"
+    REPLAYED = "REPLAYED"
+    DISCARDED = "DISCARDED"
 
 
 class UserErrorCode(StrEnum):
@@ -152,60 +148,6 @@ described(
     ADMIN="Also sees and manages everybody's.",
 )
 described(
-    definition.StepType,
-    "StepType",
-    "What a step does.",
-    PROMPT="Calls one or more models.",
-    CONDITION="Goes on at one of two steps.",
-    TRANSFORM="Computes a value from earlier ones.",
-    DELAY="Waits.",
-    WEBHOOK="Calls an HTTP endpoint.",
-    DECISION="Chooses among several ways, by rules or by a person.",
-)
-described(
-    definition.VariableKind,
-    "VariableKind",
-    "Role of a workflow variable.",
-    INPUT="Given when an execution starts.",
-    OUTPUT="Part of the result.",
-    INTERMEDIATE="Set by a step and read by later ones.",
-)
-described(
-    definition.DataType,
-    "VariableDataType",
-    "JSON type of a workflow variable.",
-    STRING="Text.",
-    NUMBER="Number.",
-    BOOLEAN="True or false.",
-    ARRAY="List.",
-    OBJECT="Object.",
-)
-described(
-    definition.ModelProvider,
-    "ModelProvider",
-    "Who runs the models. New values may be added.",
-    OPENAI="OpenAI",
-    AZURE_OPENAI="Azure OpenAI",
-    ANTHROPIC="Anthropic",
-    GOOGLE="Google Gemini",
-    OPENAI_COMPATIBLE="Anything that speaks OpenAI's protocol (vLLM, Ollama, LM Studio, gateways).",
-    SIMULATOR="Built-in, deterministic, free: for tests and demos.",
-)
-described(
-    definition.RoutingMode,
-    "ModelRoutingMode",
-    "All models, or one after the other.",
-    PARALLEL="Every model is called; all answers are kept.",
-    FALLBACK="The next model is called only if the one before failed.",
-)
-described(
-    definition.ModelErrorPolicy,
-    "ModelErrorPolicy",
-    "What a failed model does to its step.",
-    ABORT="The step fails.",
-    CONTINUE="The step goes on with what it has.",
-)
-described(
     lifecycle.ExecutionStatus,
     "ExecutionStatus",
     (
@@ -249,6 +191,14 @@ described(
     WEBHOOK="An HTTP call from outside, signed.",
     API="An HTTP call with the trigger's own key.",
     EVENT="An event dispatched inside PromptPilot.",
+)
+described(
+    DeadLetterStatus,
+    "DeadLetterStatus",
+    "What became of a dead letter.",
+    OPEN="Somebody has to look at it.",
+    REPLAYED="Run again; `replay` is the new execution.",
+    DISCARDED="Put aside.",
 )
 described(
     FiringOutcome,

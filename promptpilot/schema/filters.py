@@ -1,14 +1,12 @@
 """What lists show: the caller's rows, less what a filter leaves out, in the order asked for.
 
-Rules: a malformed id in a filter matches nothing, and so does a text that cannot be stored. An
-empty list of alternatives matches nothing; null means that the condition is not made.
+Rules: those of `conditions`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
@@ -18,33 +16,30 @@ from promptpilot.engine.fields import MAX_NAME, MAX_TAGS
 from promptpilot.engine.lifecycle import ExecutionStatus, WaitReason
 from promptpilot.engine.principal import Principal
 from promptpilot.errors import InvalidInput
-from promptpilot.models import Execution, Firing, Workflow
-from promptpilot.models.columns import Row, check_json
+from promptpilot.models import DeadLetter, Execution, Firing, Workflow
 from promptpilot.models.database import Database, Dialect
+from promptpilot.schema.conditions import by_ids, by_values, is_storable, made_in
 from promptpilot.schema.enums import (
+    DeadLetterStatus,
     OrderDirection,
     WorkflowExecutionOrderField,
     WorkflowOrderField,
 )
 from promptpilot.schema.given import given
 from promptpilot.schema.paging import Page, PageRequest, Sorting, page_of
+from promptpilot.schema.types.dead_letter import DeadLetterFilter
 from promptpilot.schema.types.execution_input import (
     WorkflowExecutionFilter,
     WorkflowExecutionOrder,
 )
-from promptpilot.schema.types.relay import DateTimeRange
 from promptpilot.schema.types.trigger_input import TriggerFiringFilter
 from promptpilot.schema.types.workflow_input import WorkflowFilter, WorkflowOrder
 
 #: Counting a longer list of executions would cost more than the number is worth.
 MAX_COUNTED: Final = 10_000
 
-_MICROSECOND: Final = timedelta(microseconds=1)
-_MILLISECOND: Final = timedelta(milliseconds=1)
-_LAST: Final = datetime.max.replace(tzinfo=UTC) - _MILLISECOND
+_MAX_CODES: Final = 100
 _NOTHING: Final = Q(id__in=[])
-
-R = TypeVar("R", bound=Row)
 
 
 def executions(principal: Principal, where: WorkflowExecutionFilter | None) -> QuerySet[Execution]:
@@ -52,14 +47,15 @@ def executions(principal: Principal, where: WorkflowExecutionFilter | None) -> Q
     rows = Execution.filter(workspace_id=principal.workspace_id)
     if not where:
         return rows
-    rows = _by_ids(rows, "workflow_id", where.workflow_ids, ids.Kind.WORKFLOW)
-    rows = _by_ids(rows, "trigger_id", where.trigger_ids, ids.Kind.TRIGGER)
-    rows = _by_values(rows, "trigger_type", where.trigger_types)
-    rows = _made_in(rows, where.created_at)
+    rows = by_ids(rows, "workflow_id", where.workflow_ids, ids.Kind.WORKFLOW)
+    rows = by_ids(rows, "trigger_id", where.trigger_ids, ids.Kind.TRIGGER)
+    rows = by_values(rows, "trigger_type", where.trigger_types)
+    rows = by_values(rows, "wait_reason", where.wait_reasons)
+    rows = made_in(rows, where.created_at)
     if (statuses := given(where.statuses)) is not None:
         rows = rows.filter(_shown_as(statuses))
     if (key := given(where.idempotency_key)) is not None:
-        rows = rows.filter(Q(idempotency_key=key) if _is_storable(key) else _NOTHING)
+        rows = rows.filter(Q(idempotency_key=key) if is_storable(key) else _NOTHING)
     return rows
 
 
@@ -75,12 +71,31 @@ async def execution_page(
     return await page_of(rows, sorting, page, MAX_COUNTED)
 
 
+def dead_letters(principal: Principal, where: DeadLetterFilter | None) -> QuerySet[DeadLetter]:
+    """Return the caller's dead letters that a filter lets through; OPEN ones if it names none."""
+    rows = DeadLetter.filter(workspace_id=principal.workspace_id)
+    statuses = given(where.statuses) if where else None
+    rows = by_values(rows, "status", [DeadLetterStatus.OPEN] if statuses is None else statuses)
+    if not where:
+        return rows
+    rows = by_ids(rows, "workflow_id", where.workflow_ids, ids.Kind.WORKFLOW)
+    return by_values(rows, "error_code", _error_codes(given(where.error_codes)))
+
+
+async def dead_letter_page(rows: QuerySet[DeadLetter], page: PageRequest) -> Page[DeadLetter]:
+    """Return a page of dead letters, the newest first."""
+    key = '"dead_letters"."created_at"'
+    return await page_of(
+        rows, Sorting("dead_letters.CREATED_AT", key, is_descending=True), page, MAX_COUNTED
+    )
+
+
 def firings(principal: Principal, where: TriggerFiringFilter | None) -> QuerySet[Firing]:
     """Return the caller's firings that a filter lets through."""
     rows = Firing.filter(workspace_id=principal.workspace_id)
     if not where:
         return rows
-    return _made_in(_by_values(rows, "outcome", where.outcomes), where.created_at)
+    return made_in(by_values(rows, "outcome", where.outcomes), where.created_at)
 
 
 async def firing_page(rows: QuerySet[Firing], page: PageRequest) -> Page[Firing]:
@@ -96,12 +111,12 @@ async def workflows(
     rows = Workflow.filter(workspace_id=principal.workspace_id)
     if not where:
         return rows
-    rows = _made_in(_by_ids(rows, "id", where.ids, ids.Kind.WORKFLOW), where.created_at)
+    rows = made_in(by_ids(rows, "id", where.ids, ids.Kind.WORKFLOW), where.created_at)
     if (is_active := given(where.is_active)) is not None:
         rows = rows.filter(is_active=is_active)
     for word in _words(given(where.search) or ""):
         contains = Q(name__icontains=word) | Q(description__icontains=word)
-        rows = rows.filter(contains if _is_storable(word) else _NOTHING)
+        rows = rows.filter(contains if is_storable(word) else _NOTHING)
     if tags := given(where.tags):
         rows = rows.filter(id__in=await _tagged(database, principal, tags))
     return rows
@@ -145,7 +160,7 @@ _HAS_TAG: Final = {
 async def _tagged(database: Database, principal: Principal, tags: Sequence[str]) -> list[str]:
     """Return the ids of the caller's workflows that have all of these tags."""
     wanted = list(dict.fromkeys(tags))
-    if len(wanted) > MAX_TAGS or not all(_is_storable(tag) for tag in wanted):
+    if len(wanted) > MAX_TAGS or not all(is_storable(tag) for tag in wanted):
         return []
     has = [_HAS_TAG[database.dialect].format(f"${number + 2}") for number in range(len(wanted))]
     conditions = " AND ".join(has)
@@ -162,29 +177,14 @@ def _words(search: str) -> list[str]:
     return search.split()
 
 
-def _by_ids(
-    rows: QuerySet[R], column: str, wanted: Sequence[str] | None, kind: ids.Kind
-) -> QuerySet[R]:
-    if given(wanted) is None:
-        return rows
-    known = [each for each in wanted or () if ids.is_id(each, kind)]
-    return rows.filter(**{f"{column}__in": known})
-
-
-def _by_values(rows: QuerySet[R], column: str, wanted: Sequence[Any] | None) -> QuerySet[R]:
-    if given(wanted) is None:
-        return rows
-    return rows.filter(**{f"{column}__in": sorted({str(value) for value in wanted or ()})})
-
-
-def _made_in(rows: QuerySet[R], range_: DateTimeRange | None) -> QuerySet[R]:
-    if not range_:
-        return rows
-    if since := given(range_.since):
-        rows = rows.filter(created_at__gte=_rounded_up(since))
-    if until := given(range_.until):
-        rows = rows.filter(created_at__lt=_rounded_up(until))
-    return rows
+def _error_codes(codes: Sequence[str] | None) -> list[str] | None:
+    """Return the codes that can be stored; raise InvalidInput for more than there may be."""
+    if codes is None:
+        return None
+    if len(codes) > _MAX_CODES:
+        message = f"Give at most {_MAX_CODES} error codes, not {len(codes)}."
+        raise InvalidInput(message, ("where", "errorCodes"))
+    return [code for code in codes if is_storable(code)]
 
 
 def _shown_as(statuses: Sequence[ExecutionStatus]) -> Q:
@@ -197,17 +197,3 @@ def _shown_as(statuses: Sequence[ExecutionStatus]) -> Q:
         other = Q(wait_reason__isnull=True) | Q(wait_reason__not=WaitReason.HANDOVER.value)
         return wanted & other
     return wanted
-
-
-def _is_storable(text: str) -> bool:
-    try:
-        check_json(text)
-    except InvalidInput:
-        return False
-    return True
-
-
-def _rounded_up(instant: datetime) -> datetime:
-    """Return the next whole millisecond: the database keeps no shorter times."""
-    is_last = instant > _LAST
-    return instant if is_last else instant + _MILLISECOND - _MICROSECOND

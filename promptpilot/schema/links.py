@@ -24,9 +24,13 @@ _HOMES: Final[Mapping[str, str]] = {
     "TriggerFiring": "firing",
     "WorkflowExecution": "execution",
     "WorkflowStepExecution": "step_execution",
+    "StepDecision": "decision",
+    "DeadLetter": "dead_letter",
+    "SigningSecret": "signing_secret",
     "ExecutionEvent": "event",
     "WorkflowConnection": "connections",
     "WorkflowExecutionConnection": "connections",
+    "DeadLetterConnection": "connections",
     "TriggerFiringConnection": "connections",
     "ExecutionEventConnection": "connections",
 }

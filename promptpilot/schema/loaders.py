@@ -23,6 +23,8 @@ from promptpilot.engine.progress import StepView, step_views_of
 from promptpilot.engine.versions import Versions
 from promptpilot.models import (
     AccessToken,
+    DeadLetter,
+    Decision,
     Execution,
     Firing,
     Trigger,
@@ -54,6 +56,7 @@ class Loaders:
         self.trigger = _one(own.triggers)
         self.firing = _one(own.firings)
         self.execution = _one(own.executions)
+        self.dead_letter = _one(own.dead_letters)
         self.steps = _many(own.steps, "position")
         self.variables = _many(own.variables, "position")
         self.triggers = _many(own.triggers, "created_at", "id")
@@ -64,11 +67,23 @@ class Loaders:
             self._views_of, _MAX_BATCH, cache_key_fn=lambda execution: execution.id
         )
 
+        self.decision: DataLoader[StepView, Decision | None] = DataLoader(
+            _decisions, _MAX_BATCH, cache_key_fn=lambda view: view.id
+        )
+
     def forget(self) -> None:
         """Drop everything that was read, so that the next answer shows what is true then."""
         for loader in vars(self).values():
             if isinstance(loader, DataLoader):
                 loader.clear_all()
+
+    async def execution_now(self, id: str) -> Execution | None:
+        """Return an execution as it is now; an earlier mutation of the request may have shown it.
+
+        Drops everything that was read.
+        """
+        self.forget()
+        return await self.execution.load(id)
 
     async def step_view(self, id: str) -> StepView | None:
         """Return the step execution with this id."""
@@ -78,6 +93,11 @@ class Loaders:
             return None
         views = await self.step_views.load(execution)
         return next((view for view in views if view.path == parts[1]), None)
+
+    async def step_named(self, workflow_id: str, name: str | None) -> WorkflowStep | None:
+        """Return the step of a workflow that has this name now."""
+        steps = await self.steps.load(workflow_id) if name else []
+        return next((step for step in steps if step.name == name), None)
 
     async def _views_of(self, executions: list[Execution]) -> list[list[StepView]]:
         views = await step_views_of(executions, self.versions)
@@ -117,11 +137,22 @@ class _Own:
     def executions(self) -> QuerySet[Execution]:
         return Execution.filter(workspace_id=self._workspace_id)
 
+    def dead_letters(self) -> QuerySet[DeadLetter]:
+        return DeadLetter.filter(workspace_id=self._workspace_id)
+
 
 async def _last_triggered_at(trigger_ids: list[str]) -> list[datetime | None]:
     executions = Execution.filter(trigger_id__in=trigger_ids).annotate(at=Max("created_at"))
     found = dict(await executions.group_by("trigger_id").values_list("trigger_id", "at"))
     return [found.get(trigger_id) for trigger_id in trigger_ids]
+
+
+async def _decisions(views: list[StepView]) -> list[Decision | None]:
+    """Read what persons chose at steps, which are the caller's because their executions are."""
+    executions = sorted({view.execution_id for view in views})
+    rows = await Decision.filter(execution_id__in=executions)
+    found = {(row.execution_id, row.path): row for row in rows}
+    return [found.get((view.execution_id, view.path)) for view in views]
 
 
 async def if_any(loader: One[R], id: str | None) -> R | None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import strawberry
 
 from promptpilot.schema.mutations.access import AccessMutations
+from promptpilot.schema.mutations.control import ControlMutations
+from promptpilot.schema.mutations.dead_letter import DeadLetterMutations
 from promptpilot.schema.mutations.execution import ExecutionMutations
+from promptpilot.schema.mutations.signing_secret import SigningSecretMutations
 from promptpilot.schema.mutations.trigger import TriggerMutations
 from promptpilot.schema.mutations.workflow import WorkflowMutations
 
@@ -13,5 +16,13 @@ from promptpilot.schema.mutations.workflow import WorkflowMutations
 @strawberry.type(
     description="Writing. Everything a mutation reports is stored before the answer is sent."
 )
-class Mutation(AccessMutations, WorkflowMutations, TriggerMutations, ExecutionMutations):
+class Mutation(
+    AccessMutations,
+    WorkflowMutations,
+    TriggerMutations,
+    ExecutionMutations,
+    ControlMutations,
+    DeadLetterMutations,
+    SigningSecretMutations,
+):
     """All mutations."""

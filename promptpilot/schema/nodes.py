@@ -21,6 +21,7 @@ _LOADERS: Final[Mapping[Kind, Callable[[Loaders, str], Awaitable[Any]]]] = {
     Kind.TRIGGER: lambda loaders, key: loaders.trigger.load(key),
     Kind.FIRING: lambda loaders, key: loaders.firing.load(key),
     Kind.EXECUTION: lambda loaders, key: loaders.execution.load(key),
+    Kind.DEAD_LETTER: lambda loaders, key: loaders.dead_letter.load(key),
     Kind.STEP_EXECUTION: lambda loaders, key: loaders.step_view(key),
 }
 

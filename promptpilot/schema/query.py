@@ -13,6 +13,7 @@ from promptpilot.schema.links import link, links
 from promptpilot.schema.nodes import load_node, load_nodes
 from promptpilot.schema.paging import Page, PageRequest
 from promptpilot.schema.server import describe_server
+from promptpilot.schema.types.dead_letter import DeadLetterFilter
 from promptpilot.schema.types.execution_input import WorkflowExecutionFilter, WorkflowExecutionOrder
 from promptpilot.schema.types.relay import Node
 from promptpilot.schema.types.server import ServerInfo
@@ -114,6 +115,30 @@ class Query:
     ) -> Page[rows.Execution]:
         found = filters.executions(info.context.require(), where)
         return await filters.execution_page(found, order_by, page)
+
+    @declare.connection("DeadLetterConnection", "Dead letters the caller may see, newest first.")
+    @staticmethod
+    async def dead_letters(
+        info: Info,
+        page: PageRequest,
+        where: Annotated[
+            DeadLetterFilter | None, strawberry.argument(description="Filter.")
+        ] = strawberry.UNSET,
+    ) -> Page[rows.DeadLetter]:
+        found = filters.dead_letters(info.context.require(), where)
+        return await filters.dead_letter_page(found, page)
+
+    @declare.field(
+        description=(
+            "What signs the requests of the caller's WEBHOOK steps; null before the first one is"
+            " made."
+        ),
+        graphql_type=link("SigningSecret") | None,
+    )
+    @staticmethod
+    async def signing_secret(info: Info) -> rows.SigningSecret | None:
+        workspace_id = info.context.require().workspace_id
+        return await rows.SigningSecret.get_or_none(workspace_id=workspace_id)
 
     @declare.field(description="About the server.")
     @staticmethod

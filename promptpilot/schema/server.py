@@ -8,8 +8,9 @@ from typing import Final
 import promptpilot
 from promptpilot.engine.api import EngineSettings
 from promptpilot.engine.checks import MAX_STEPS
-from promptpilot.engine.definition import ModelProvider
+from promptpilot.engine.previews import INLINE_BYTES
 from promptpilot.engine.providers.registry import PROVIDERS
+from promptpilot.engine.step_configs import ModelProvider
 from promptpilot.schema.paging import MAX_SIZE
 from promptpilot.schema.types.server import ModelProviderInfo, ServerInfo, ServerLimits
 
@@ -33,6 +34,7 @@ def describe_server(settings: EngineSettings) -> ServerInfo:
         max_query_depth=MAX_QUERY_DEPTH,
         max_steps=MAX_STEPS,
         max_input_bytes=settings.max_input_bytes,
+        max_inline_output_bytes=INLINE_BYTES,
     )
     providers = [_describe(provider) for provider in ModelProvider]
     return ServerInfo(version=promptpilot.__version__, limits=limits, providers=providers)

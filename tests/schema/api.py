@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +53,7 @@ class Api:
         payload: dict[str, Any] = (await self.run(document, input=input))[field]
         return payload
 
-    async def watch(self, document: str, **variables: Any) -> AsyncIterator[ExecutionResult]:
+    async def watch(self, document: str, **variables: Any) -> AsyncGenerator[ExecutionResult, None]:
         """Yield every answer of a subscription."""
         context = Context.of(self.engine, self.principal)
         source = await schema.subscribe(document, variables, context_value=context)

@@ -56,6 +56,30 @@ def triage() -> dict[str, Any]:
     }
 
 
+def decision(**others: Any) -> dict[str, Any]:
+    """Make a step that asks a person."""
+    asked = {
+        "mode": "MANUAL",
+        "question": "Merge {{ input.title }}?",
+        "choices": [{"name": "approve"}, {"name": "reject", "nextStepName": "other"}],
+        "defaultChoice": "reject",
+        "decisionTimeoutSeconds": 3600,
+    }
+    return {"name": "ask", "config": {"decision": {**asked, **others}}}
+
+
+def asking() -> dict[str, Any]:
+    """Make the parts of a workflow that asks a person and goes on after the answer."""
+    steps = [step("take"), decision(), step("merge"), step("other")]
+    return {"steps": steps, "variables": [{"name": "title"}]}
+
+
+def failing() -> dict[str, Any]:
+    """Make the parts of a workflow whose second step fails."""
+    wrong = step("wrong", config={"transform": {"set": {"v": "input.title.nothing.at.all"}}})
+    return {"steps": [step("take"), wrong, step("other")], "variables": [{"name": "title"}]}
+
+
 async def make_workflow(api: Api, **changes: Any) -> str:
     """Store a workflow and return its id."""
     payload = await api.mutate(

@@ -7,7 +7,7 @@ from typing import Any
 from promptpilot import ids
 from promptpilot.clock import from_ms
 from promptpilot.engine.principal import Principal
-from promptpilot.models import Execution
+from promptpilot.models import DeadLetter, Execution
 
 
 def execution_row(
@@ -32,3 +32,21 @@ def execution_row(
         "started_at": None if finished_ms is None else created_at,
     }
     return Execution(**{**values, **end, **others})
+
+
+def dead_letter_row(
+    execution: Execution, created_ms: int = 0, status: str = "OPEN", **others: Any
+) -> DeadLetter:
+    """Make a dead letter of an execution, OPEN or resolved a millisecond later."""
+    values = {
+        "id": ids.new_id(ids.Kind.DEAD_LETTER),
+        "workspace_id": execution.workspace_id,
+        "workflow_id": execution.workflow_id,
+        "execution_id": execution.id,
+        "status": status,
+        "error": {"code": "HTTP_4XX", "message": "No.", "isRetryable": False},
+        "error_code": "HTTP_4XX",
+        "created_at": from_ms(created_ms),
+        "resolved_at": None if status == "OPEN" else from_ms(created_ms + 1),
+    }
+    return DeadLetter(**{**values, **others})

@@ -18,7 +18,7 @@ from tests.support.clock import ManualClock
 
 WHOLE = """
 query ($id: ID!) { execution(id: $id) {
-  status input output workflowRevision triggerType durationMs recoveryCount eventCursor
+  status input output outputUrl workflowRevision triggerType durationMs recoveryCount eventCursor
   waitReason resumesAt createdAt startedAt finishedAt idempotencyKey cancelRequestedAt
   workflow { name } trigger { id } firing { id } retryOf { id }
   error { code message isRetryable details }
@@ -93,6 +93,32 @@ async def test_a_failure_tells_its_code_and_its_attempts(api: Api, worker: Runne
 
 
 TITLE = [{"name": "title"}]
+
+
+async def test_a_large_output_is_cut_and_kept_for_download(api: Api, worker: Runner) -> None:
+    copying = step("copy", config={"transform": {"set": {"v": "input.title"}}})
+    summary = [{"name": "title"}, {"name": "v", "kind": "OUTPUT"}]
+    copying["outputs"] = {"v": "output.v"}
+    workflow_id = await make_workflow(api, steps=[copying], variables=summary)
+    execution_id = await start(api, workflow_id, input={"title": "x" * 100_000})
+    await finish(api, execution_id)
+
+    found = (await api.run(WHOLE, id=execution_id))["execution"]
+
+    base = f"https://pilot.example.org/api/executions/{execution_id}"
+    assert found["outputUrl"] == f"{base}/output"
+    assert found["steps"][0]["outputUrl"] == f"{base}/steps/0/output"
+    assert len(found["output"]["v"]) < 65_536 > len(found["steps"][0]["output"]["v"])
+
+
+async def test_a_small_output_is_shown_whole(api: Api, worker: Runner) -> None:
+    execution_id = await start(api, await make_workflow(api))
+    await finish(api, execution_id)
+
+    found = (await api.run(WHOLE, id=execution_id))["execution"]
+
+    assert found["outputUrl"] is None
+    assert [each["outputUrl"] for each in found["steps"]] == [None] * 4
 
 
 async def test_steps_are_shown_by_their_status(api: Api, worker: Runner) -> None:
@@ -284,15 +310,19 @@ FILTERS: list[tuple[dict[str, Any], str]] = [
     ({"triggerTypes": ["WEBHOOK"] * 40_000}, "b"),
     ({"triggerTypes": ["WEBHOOK"]}, "b"),
     ({"idempotencyKey": "k"}, "c"),
+    ({"waitReasons": ["RETRY"]}, "d"),
+    ({"waitReasons": ["DECISION", "DELAY"]}, ""),
+    ({"waitReasons": []}, ""),
+    ({"waitReasons": None, "statuses": ["WAITING"]}, "d"),
     ({"idempotencyKey": "\u0000"}, ""),
-    ({"createdAt": {"from": "1970-01-01T00:00:00.002Z"}}, "bc"),
+    ({"createdAt": {"from": "1970-01-01T00:00:00.002Z"}}, "bcd"),
     ({"createdAt": {"until": "1970-01-01T00:00:00.002Z"}}, "a"),
-    ({"createdAt": {"from": "1970-01-01T00:00:00.001001Z"}}, "bc"),
+    ({"createdAt": {"from": "1970-01-01T00:00:00.001001Z"}}, "bcd"),
     ({"workflowIds": ["nonsense", "\u0000"]}, ""),
     ({"triggerIds": []}, ""),
     ({"createdAt": {"from": "9999-12-31T23:59:59.999999Z"}}, ""),
-    ({"createdAt": {"from": "0001-01-01T00:00:00Z"}}, "abc"),
-    ({"statuses": None, "createdAt": {"from": None}}, "abc"),
+    ({"createdAt": {"from": "0001-01-01T00:00:00Z"}}, "abcd"),
+    ({"statuses": None, "createdAt": {"from": None}}, "abcd"),
 ]
 LIST = """
 query ($w: WorkflowExecutionFilter) { executions(where: $w, orderBy: {direction: ASC}) {
@@ -306,6 +336,7 @@ async def test_a_filter_lets_through_what_fulfils_it(api: Api, principal: Princi
         "a": execution_row(principal, 1),
         "b": execution_row(principal, 2, 9, trigger_type="WEBHOOK"),
         "c": execution_row(principal, 3, idempotency_key="k"),
+        "d": execution_row(principal, 4, status="WAITING", wait_reason="RETRY"),
     }
     await Execution.bulk_create(list(rows.values()))
     names = {row.id: name for name, row in rows.items()}

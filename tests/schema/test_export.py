@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from graphql import GraphQLEnumType, GraphQLSchema, build_schema
 
-from promptpilot.engine import definition, lifecycle
+from promptpilot.engine import definition, lifecycle, step_configs
 from promptpilot.engine.principal import Role
 from promptpilot.engine.triggers.kinds import FiringOutcome, TriggerType
 from promptpilot.engine.triggers.signatures import WebhookScheme
@@ -20,14 +20,17 @@ from promptpilot.schema.export import print_schema_text
 ROOT = Path(__file__).parents[2]
 BUILT_IN = {"String", "Int", "Float", "Boolean", "ID"}
 ENUMS: dict[str, type[StrEnum]] = {
+    "DecisionMode": step_configs.DecisionMode,
     "ExecutionStatus": lifecycle.ExecutionStatus,
     "FiringOutcome": FiringOutcome,
-    "ModelErrorPolicy": definition.ModelErrorPolicy,
-    "ModelProvider": definition.ModelProvider,
-    "ModelRoutingMode": definition.RoutingMode,
+    "HttpMethod": step_configs.HttpMethod,
+    "ModelErrorPolicy": step_configs.ModelErrorPolicy,
+    "ModelProvider": step_configs.ModelProvider,
+    "ModelRoutingMode": step_configs.RoutingMode,
     "StepExecutionStatus": lifecycle.StepStatus,
-    "StepType": definition.StepType,
+    "StepType": step_configs.StepType,
     "TriggerType": TriggerType,
+    "UnknownOutcomePolicy": definition.UnknownOutcomePolicy,
     "UserRole": Role,
     "VariableDataType": definition.DataType,
     "VariableKind": definition.VariableKind,

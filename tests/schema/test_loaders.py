@@ -7,8 +7,8 @@ from datetime import timedelta
 from promptpilot.engine.runner import Runner
 from tests.schema.api import Api
 from tests.schema.counting import counted
-from tests.schema.documents import make_trigger, make_workflow
-from tests.schema.watching import finish
+from tests.schema.documents import asking, make_trigger, make_workflow, start
+from tests.schema.watching import finish, reach
 
 PAGE = """{
   executions { nodes {
@@ -21,6 +21,10 @@ PAGE = """{
       modelCalls { model } execution { status } }
   } pageInfo { hasNextPage } }
 }"""
+
+DECISIONS = """{ executions { nodes {
+  steps { pendingDecision { question } decision { choice decidedBy { email } } }
+} } }"""
 
 
 async def _run(api: Api, trigger_id: str) -> None:
@@ -43,6 +47,20 @@ async def test_a_nested_page_costs_as_much_for_six_as_for_one(api: Api, worker: 
 
     assert len(page["executions"]["nodes"]) == 6
     assert len(for_six) <= len(for_one) <= 16
+
+
+async def test_decisions_of_a_page_cost_one_statement(api: Api, worker: Runner) -> None:
+    workflow_id = await make_workflow(api, **asking())
+    for _ in range(4):
+        await reach(api, await start(api, workflow_id), "WAITING")
+    await worker.drain(timedelta(seconds=5))
+
+    with counted(api.engine.database) as statements:
+        page = await api.run(DECISIONS)
+
+    asked = [each["steps"][1]["pendingDecision"] for each in page["executions"]["nodes"]]
+    assert asked == [{"question": "Merge A bug?"}] * 4
+    assert len(statements) == 4  # executions, steps, attempts, decisions
 
 
 async def test_a_list_is_counted_only_when_it_is_asked_for(api: Api) -> None:

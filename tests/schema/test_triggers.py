@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 from typing import Any
 
@@ -11,6 +9,7 @@ import pytest
 
 from promptpilot.errors import SignatureInvalid
 from tests.schema.api import Api
+from tests.schema.calls import GITHUB, send_call
 from tests.schema.documents import make_trigger, make_workflow
 
 SHOWN = """
@@ -32,11 +31,6 @@ query ($id: ID!, $w: TriggerFiringFilter) { trigger(id: $id) { lastTriggeredAt
   executions { nodes { triggerType trigger { id } firing { outcome } } totalCount }
 } }
 """
-GITHUB: dict[str, Any] = {
-    "scheme": "GITHUB",
-    "secret": "a secret of sixteen or more",
-    "inputMapping": {"title": "payload.issue.title"},
-}
 
 
 async def _make(api: Api, config: dict[str, Any]) -> dict[str, Any]:
@@ -137,21 +131,9 @@ async def test_a_run_with_bad_input_says_what_to_change(api: Api) -> None:
     assert payload["errors"] == [{"code": "REQUIRED", "path": ["input", "input", "title"]}]
 
 
-async def _call(api: Api, trigger_id: str, secret: str) -> None:
-    body = json.dumps({"issue": {"title": "A bug"}}).encode()
-    signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    headers = {
-        "x-hub-signature-256": f"sha256={signature}",
-        "x-github-delivery": "d1",
-        "x-github-event": "issues",
-        "content-type": "application/json",
-    }
-    await api.engine.accept_call(trigger_id, headers, body, "127.0.0.1")
-
-
 async def test_a_call_is_shown_with_its_verdict(api: Api) -> None:
     trigger_id = (await _make(api, {"webhook": GITHUB}))["trigger"]["id"]
-    await _call(api, trigger_id, GITHUB["secret"])
+    await send_call(api, trigger_id)
 
     firing = (await api.run(FIRINGS, id=trigger_id))["trigger"]["firings"]["nodes"][0]
 
@@ -168,7 +150,7 @@ async def test_a_call_is_shown_with_its_verdict(api: Api) -> None:
 async def test_a_refused_call_is_shown_with_its_reason(api: Api) -> None:
     trigger_id = (await _make(api, {"webhook": GITHUB}))["trigger"]["id"]
     with pytest.raises(SignatureInvalid):
-        await _call(api, trigger_id, "another secret of that length")
+        await send_call(api, trigger_id, "another secret of that length")
 
     found = (await api.run(FIRINGS, id=trigger_id))["trigger"]
 
@@ -180,8 +162,8 @@ async def test_a_refused_call_is_shown_with_its_reason(api: Api) -> None:
 
 async def test_firings_are_shown_by_outcome(api: Api) -> None:
     trigger_id = (await _make(api, {"webhook": GITHUB}))["trigger"]["id"]
-    await _call(api, trigger_id, GITHUB["secret"])
-    await _call(api, trigger_id, GITHUB["secret"])
+    await send_call(api, trigger_id)
+    await send_call(api, trigger_id)
 
     for outcomes, count in ((["STARTED"], 1), (["DUPLICATE"], 1), (["MISSED"], 0), ([], 0)):
         found = await api.run(FIRINGS, id=trigger_id, w={"outcomes": outcomes})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import Any
 
 from tests.schema.api import Api
@@ -29,3 +30,14 @@ async def events_after(api: Api, execution_id: str, cursor: str | None) -> list[
         assert result.data is not None
         events.append(result.data["executionEvents"])
     return events
+
+
+async def reach(api: Api, execution_id: str, status: str) -> None:
+    """Wait until an execution has had this status."""
+    async with aclosing(api.watch(EVENTS, id=execution_id, after=None)) as results:
+        async for result in results:
+            assert result.errors is None, result.errors
+            assert result.data is not None
+            if result.data["executionEvents"].get("toStatus") == status:
+                return
+    raise AssertionError(f"{execution_id} ended without being {status}")

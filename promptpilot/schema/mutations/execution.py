@@ -60,4 +60,5 @@ class ExecutionMutations:
     ) -> CancelExecutionPayload:
         caller = info.context.require()
         await info.context.engine.cancel_execution(caller, input.id, given(input.reason))
-        return CancelExecutionPayload(execution=await info.context.loaders.execution.load(input.id))
+        execution = await info.context.loaders.execution_now(input.id)
+        return CancelExecutionPayload(execution=execution)

@@ -66,6 +66,35 @@ class WorkflowExecutionConnection:
         return await root.count()
 
 
+@strawberry.type(description="A dead letter in a page.")
+class DeadLetterEdge:
+    """A dead letter in a page."""
+
+    cursor: str = strawberry.field(description="Position.")
+    node: Any = strawberry.field(graphql_type=link("DeadLetter"), description="Item.")
+
+
+@strawberry.type(description="A page of dead letters.")
+class DeadLetterConnection:
+    """A page of dead letters."""
+
+    edges: list[DeadLetterEdge] = strawberry.field(description="Items with cursors.")
+    nodes: list[Any] = strawberry.field(
+        graphql_type=links("DeadLetter"), description="Items without cursors."
+    )
+    page_info: PageInfo = strawberry.field(description="Where the page sits.")
+
+    @declare.field(
+        description=(
+            'Number of items in the whole list, 10 001 meaning "more than 10 000"; counted'
+            " only when asked for."
+        )
+    )
+    @staticmethod
+    async def total_count(root: Parent[Page[Any]]) -> int:
+        return await root.count()
+
+
 @strawberry.type(description="A firing in a page.")
 class TriggerFiringEdge:
     """A firing in a page."""

@@ -21,7 +21,7 @@ from promptpilot.schema.given import given
 from promptpilot.schema.links import link, links
 from promptpilot.schema.loaders import if_any
 from promptpilot.schema.paging import Page, PageRequest
-from promptpilot.schema.scalars import JSONObject, SafeInt
+from promptpilot.schema.scalars import URL, JSONObject, SafeInt
 from promptpilot.schema.types.execution_input import WorkflowStepExecutionFilter
 from promptpilot.schema.types.outcome import ExecutionError, TokenUsage
 from promptpilot.schema.types.relay import Node
@@ -48,6 +48,12 @@ class WorkflowExecution(Node):
     finished_at: datetime | None = strawberry.field(description="When it became final.")
     cancel_requested_at: datetime | None = strawberry.field(
         description="When cancelling was asked for."
+    )
+    pause_requested_at: datetime | None = strawberry.field(
+        description="When pausing was asked for; null again when it goes on."
+    )
+    deadline_at: datetime | None = strawberry.field(
+        description="When it fails unless it has ended, waits included; null means never."
     )
     recovery_count: int = strawberry.field(
         description="How often it went on after its worker was lost."
@@ -85,6 +91,13 @@ class WorkflowExecution(Node):
     @staticmethod
     def status(root: Parent[rows.Execution]) -> ExecutionStatus:
         return _shown(root)
+
+    @declare.field(description="Where to download an output that was cut; null if it was not.")
+    @staticmethod
+    def output_url(root: Parent[rows.Execution], info: Info) -> URL | None:
+        if root.output_bytes is None:
+            return None
+        return URL(f"{info.context.engine.settings.public_url}/api/executions/{root.id}/output")
 
     @declare.field(description="Why it FAILED.")
     @staticmethod

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import strawberry
 
-from promptpilot.engine.lifecycle import ExecutionStatus, StepStatus
+from promptpilot.engine.lifecycle import ExecutionStatus, StepStatus, WaitReason
 from promptpilot.engine.triggers.kinds import TriggerType
 from promptpilot.schema.enums import (
     OrderDirection,
@@ -37,6 +37,9 @@ class WorkflowExecutionFilter:
     )
     idempotency_key: str | None = strawberry.field(
         default=strawberry.UNSET, description="With exactly this key."
+    )
+    wait_reasons: list[WaitReason] | None = strawberry.field(
+        default=strawberry.UNSET, description="WAITING for any of these."
     )
 
 
@@ -91,3 +94,52 @@ class CancelExecutionInput:
 
     id: strawberry.ID = strawberry.field(description="The execution.")
     reason: str | None = strawberry.field(default=strawberry.UNSET, description="Why, for people.")
+
+
+@strawberry.input(description="Hold an execution at the next step boundary.")
+class PauseExecutionInput:
+    """Hold an execution at the next step boundary."""
+
+    id: strawberry.ID = strawberry.field(description="The execution.")
+
+
+@strawberry.input(description="Let a paused execution go on.")
+class ResumeExecutionInput:
+    """Let a paused execution go on."""
+
+    id: strawberry.ID = strawberry.field(description="The execution.")
+
+
+@strawberry.input(description="Run a finished execution again, as a new one.")
+class RetryExecutionInput:
+    """Run a finished execution again, as a new one."""
+
+    id: strawberry.ID = strawberry.field(description="The execution.")
+    from_step_name: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description=(
+            "Take over the outputs of all steps before this one; null begins at the first that"
+            " failed."
+        ),
+    )
+    idempotency_key: str | None = strawberry.field(
+        default=strawberry.UNSET, description="As in StartExecutionInput."
+    )
+    use_newest_version: bool = strawberry.field(
+        default=False,
+        description=(
+            "Run the workflow as it is now; steps that changed since are not taken over, nor is"
+            " what follows them."
+        ),
+    )
+
+
+@strawberry.input(description="Choose for a MANUAL decision that waits.")
+class SubmitDecisionInput:
+    """Choose for a MANUAL decision that waits."""
+
+    step_execution_id: strawberry.ID = strawberry.field(
+        description="The step execution that waits."
+    )
+    choice: str = strawberry.field(description="Name of the choice.")
+    comment: str | None = strawberry.field(default=strawberry.UNSET, description="Why.")

@@ -7,9 +7,7 @@ from typing import Any
 
 import strawberry
 
-from promptpilot.engine.definition import (
-    ModelProvider,
-)
+from promptpilot.engine.step_configs import ModelProvider
 from promptpilot.schema.scalars import SafeInt
 from promptpilot.schema.types.outcome import ExecutionError, TokenUsage
 

@@ -9,12 +9,8 @@ from typing import Any, Final
 import strawberry
 from strawberry import Parent
 
-from promptpilot.engine import definition
-from promptpilot.engine.definition import (
-    ModelErrorPolicy,
-    ModelProvider,
-    RoutingMode,
-)
+from promptpilot.engine import step_configs
+from promptpilot.engine.step_configs import ModelErrorPolicy, ModelProvider, RoutingMode
 from promptpilot.schema import declare
 from promptpilot.schema.enums import (
     ResponseFormat,
@@ -88,7 +84,7 @@ class ModelTarget:
 
     @declare.field(description="Sampling parameters.")
     @staticmethod
-    def parameters(root: Parent[definition.ModelTarget]) -> ModelParameters:
+    def parameters(root: Parent[step_configs.ModelTarget]) -> ModelParameters:
         return ModelParameters.of(root.parameters)
 
 
@@ -145,9 +141,9 @@ class ModelRoutingInput:
     )
     concurrency: int = strawberry.field(default=5, description="How many at once.")
 
-    def to_routing(self) -> definition.ModelRouting:
+    def to_routing(self) -> step_configs.ModelRouting:
         """Return the routing as the engine knows it."""
-        return definition.ModelRouting(self.mode, self.on_error, self.concurrency)
+        return step_configs.ModelRouting(self.mode, self.on_error, self.concurrency)
 
 
 @strawberry.input(description="One model to call.")
@@ -162,9 +158,9 @@ class ModelTargetInput:
     )
     is_disabled: bool = strawberry.field(default=False, description="Do not call for now.")
 
-    def to_target(self) -> definition.ModelTarget:
+    def to_target(self) -> step_configs.ModelTarget:
         """Return the target as the engine knows it."""
-        return definition.ModelTarget(
+        return step_configs.ModelTarget(
             provider=self.provider,
             model=self.model,
             label=given(self.label),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from promptpilot import models as rows
+from promptpilot.engine.progress import StepView
 from promptpilot.schema.links import link
 from promptpilot.schema.types.user_error import UserError
 
@@ -155,6 +156,59 @@ class CancelExecutionPayload:
 
     execution: rows.Execution | None = strawberry.field(
         default=None, graphql_type=link("WorkflowExecution") | None, description="The execution."
+    )
+    errors: list[UserError] = strawberry.field(
+        default_factory=list, description="Empty on success."
+    )
+
+
+@strawberry.type(description="Result of pauseExecution.")
+class PauseExecutionPayload:
+    """Result of pauseExecution."""
+
+    execution: rows.Execution | None = strawberry.field(
+        default=None, graphql_type=link("WorkflowExecution") | None, description="The execution."
+    )
+    errors: list[UserError] = strawberry.field(
+        default_factory=list, description="Empty on success."
+    )
+
+
+@strawberry.type(description="Result of resumeExecution.")
+class ResumeExecutionPayload:
+    """Result of resumeExecution."""
+
+    execution: rows.Execution | None = strawberry.field(
+        default=None, graphql_type=link("WorkflowExecution") | None, description="The execution."
+    )
+    errors: list[UserError] = strawberry.field(
+        default_factory=list, description="Empty on success."
+    )
+
+
+@strawberry.type(description="Result of retryExecution.")
+class RetryExecutionPayload:
+    """Result of retryExecution."""
+
+    execution: rows.Execution | None = strawberry.field(
+        default=None,
+        graphql_type=link("WorkflowExecution") | None,
+        description="The new execution.",
+    )
+    is_new: bool = strawberry.field(
+        default=False, description="False when the idempotency key matched an earlier call."
+    )
+    errors: list[UserError] = strawberry.field(
+        default_factory=list, description="Empty on success."
+    )
+
+
+@strawberry.type(description="Result of submitDecision.")
+class SubmitDecisionPayload:
+    """Result of submitDecision."""
+
+    step_execution: StepView | None = strawberry.field(
+        default=None, graphql_type=link("WorkflowStepExecution") | None, description="The step."
     )
     errors: list[UserError] = strawberry.field(
         default_factory=list, description="Empty on success."

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
-from promptpilot.engine.definition import (
-    ModelProvider,
-)
+from promptpilot.engine.step_configs import ModelProvider
 
 
 @strawberry.type(description="Limits of this server.")
@@ -17,6 +15,7 @@ class ServerLimits:
     max_query_depth: int = strawberry.field(description="Deepest selection.")
     max_steps: int = strawberry.field(description="Most steps in a workflow.")
     max_input_bytes: int = strawberry.field(description="Largest input of an execution.")
+    max_inline_output_bytes: int = strawberry.field(description="Largest output shown inline.")
 
 
 @strawberry.type(description="A provider as this server knows it.")

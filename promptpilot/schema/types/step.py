@@ -7,9 +7,8 @@ from strawberry import Parent
 
 from promptpilot import models as rows
 from promptpilot.engine import definition
-from promptpilot.engine.definition import (
-    StepType,
-)
+from promptpilot.engine.definition import UnknownOutcomePolicy
+from promptpilot.engine.step_configs import StepType
 from promptpilot.schema import declare
 from promptpilot.schema.context import Info
 from promptpilot.schema.links import link
@@ -56,6 +55,9 @@ class WorkflowStep(Node):
         description="Time allowed for one attempt; null means the server's default."
     )
     continue_on_error: bool = strawberry.field(description="Whether a failure ends the execution.")
+    on_unknown_outcome: UnknownOutcomePolicy = strawberry.field(
+        description="What follows when nobody knows whether an attempt had its effect."
+    )
 
     @classmethod
     def is_type_of(cls, obj: object, _info: object) -> bool:

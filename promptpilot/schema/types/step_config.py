@@ -8,10 +8,8 @@ import strawberry
 from strawberry import Parent
 
 from promptpilot import models as rows
-from promptpilot.engine import definition
-from promptpilot.engine.definition import (
-    StepType,
-)
+from promptpilot.engine import step_configs
+from promptpilot.engine.step_configs import StepType
 from promptpilot.schema import declare
 from promptpilot.schema.context import Info
 from promptpilot.schema.links import link
@@ -20,6 +18,8 @@ from promptpilot.schema.types.model_target import (
     ModelRouting,
     ModelTarget,
 )
+from promptpilot.schema.types.step_config_decision import DecisionStepConfig
+from promptpilot.schema.types.step_config_webhook import WebhookStepConfig
 
 
 @strawberry.type(description="Calls models with a prompt.")
@@ -28,12 +28,22 @@ class PromptStepConfig:
 
     content: str | None = strawberry.field(description="Text written into the step itself.")
     instructions: str | None = strawberry.field(description="System instructions.")
-    models: tuple[definition.ModelTarget, ...] = strawberry.field(
+    models: tuple[step_configs.ModelTarget, ...] = strawberry.field(
         graphql_type=list[ModelTarget], description="Models to call."
     )
-    routing: definition.ModelRouting = strawberry.field(
+    routing: step_configs.ModelRouting = strawberry.field(
         graphql_type=ModelRouting, description="How several models are used."
     )
+
+    @classmethod
+    def of(cls, config: step_configs.PromptConfig) -> PromptStepConfig:
+        """Show a stored configuration."""
+        return cls(
+            content=config.content,
+            instructions=config.instructions,
+            models=config.models,
+            routing=config.routing,
+        )
 
 
 @strawberry.type(description="Goes on at one of two steps.")
@@ -51,7 +61,7 @@ class ConditionStepConfig:
     )
     @staticmethod
     async def then_step(root: Parent[ConditionStepConfig], info: Info) -> rows.WorkflowStep | None:
-        return await _step(root.workflow_id, root.then_name, info)
+        return await info.context.loaders.step_named(root.workflow_id, root.then_name)
 
     @declare.field(
         description="Where to go if not; null means the next step.",
@@ -59,7 +69,7 @@ class ConditionStepConfig:
     )
     @staticmethod
     async def else_step(root: Parent[ConditionStepConfig], info: Info) -> rows.WorkflowStep | None:
-        return await _step(root.workflow_id, root.else_name, info)
+        return await info.context.loaders.step_named(root.workflow_id, root.else_name)
 
 
 @strawberry.type(
@@ -76,8 +86,30 @@ class TransformStepConfig:
     )
 
 
+@strawberry.type(description="Waits, without occupying a worker.")
+class DelayStepConfig:
+    """Waits, without occupying a worker."""
+
+    duration_seconds: int | None = strawberry.field(
+        description="How long; null when `until` is used."
+    )
+    until: Expression | None = strawberry.field(
+        description="Expression that yields a time; null when `durationSeconds` is used."
+    )
+    reason: str | None = strawberry.field(description="Why, for people.")
+
+
+ShownConfig = (
+    PromptStepConfig
+    | ConditionStepConfig
+    | TransformStepConfig
+    | DelayStepConfig
+    | WebhookStepConfig
+    | DecisionStepConfig
+)
+
 StepConfig = Annotated[
-    PromptStepConfig | ConditionStepConfig | TransformStepConfig,
+    ShownConfig,
     strawberry.union(
         "StepConfig",
         description=(
@@ -88,29 +120,27 @@ StepConfig = Annotated[
 ]
 
 
-def show_config(
-    step: rows.WorkflowStep,
-) -> PromptStepConfig | ConditionStepConfig | TransformStepConfig:
+def show_config(step: rows.WorkflowStep) -> ShownConfig:
     """Return the configuration of a stored step."""
-    match definition.load_config(StepType(step.type), step.config):
-        case definition.PromptConfig() as prompt:
-            return PromptStepConfig(
-                content=prompt.content,
-                instructions=prompt.instructions,
-                models=prompt.models,
-                routing=prompt.routing,
-            )
-        case definition.ConditionConfig() as condition:
+    match step_configs.load_config(StepType(step.type), step.config):
+        case step_configs.PromptConfig() as prompt:
+            return PromptStepConfig.of(prompt)
+        case step_configs.ConditionConfig() as condition:
             return ConditionStepConfig(
                 condition=Expression(condition.condition),
                 workflow_id=step.workflow_id,
                 then_name=condition.then_step,
                 else_name=condition.else_step,
             )
-        case definition.TransformConfig() as transform:
+        case step_configs.TransformConfig() as transform:
             return TransformStepConfig(set=JSONObject(dict(transform.set)))
-
-
-async def _step(workflow_id: str, name: str | None, info: Info) -> rows.WorkflowStep | None:
-    steps = await info.context.loaders.steps.load(workflow_id) if name else []
-    return next((step for step in steps if step.name == name), None)
+        case step_configs.DelayConfig() as delay:
+            return DelayStepConfig(
+                duration_seconds=delay.duration_seconds,
+                until=None if delay.until is None else Expression(delay.until),
+                reason=delay.reason,
+            )
+        case step_configs.RequestConfig() as request:
+            return WebhookStepConfig.of(request)
+        case step_configs.DecisionConfig() as decision:
+            return DecisionStepConfig.of(decision, step.workflow_id)

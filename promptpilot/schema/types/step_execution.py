@@ -8,16 +8,15 @@ import strawberry
 from strawberry import Parent
 
 from promptpilot import models as rows
-from promptpilot.engine.definition import (
-    StepType,
-)
 from promptpilot.engine.lifecycle import StepStatus
 from promptpilot.engine.progress import AttemptView, StepView
+from promptpilot.engine.step_configs import StepType
 from promptpilot.schema import declare
 from promptpilot.schema.context import Info
 from promptpilot.schema.durations import elapsed_ms
 from promptpilot.schema.links import link
 from promptpilot.schema.scalars import JSON, URL, SafeInt
+from promptpilot.schema.types.decision import PendingDecision
 from promptpilot.schema.types.model_call import ModelCall
 from promptpilot.schema.types.outcome import ExecutionError
 from promptpilot.schema.types.relay import Node
@@ -107,8 +106,11 @@ class WorkflowStepExecution(Node):
 
     @declare.field(description="Where to download an output that was cut.")
     @staticmethod
-    def output_url(root: Parent[StepView]) -> URL | None:
-        return None  # every output is shown inline
+    def output_url(root: Parent[StepView], info: Info) -> URL | None:
+        if root.output_bytes is None:
+            return None
+        base = f"{info.context.engine.settings.public_url}/api/executions/{root.execution_id}"
+        return URL(f"{base}/steps/{root.path}/output")
 
     @declare.field(description="Why it FAILED.")
     @staticmethod
@@ -119,6 +121,32 @@ class WorkflowStepExecution(Node):
     @staticmethod
     def model_calls(root: Parent[StepView]) -> list[ModelCall]:
         return [ModelCall.of(call) for call in root.model_calls]
+
+    @declare.field(description="The question while a MANUAL decision waits; null otherwise.")
+    @staticmethod
+    async def pending_decision(root: Parent[StepView], info: Info) -> PendingDecision | None:
+        pending = PendingDecision.of(root)
+        is_decided = pending and await info.context.loaders.decision.load(root)
+        return None if is_decided else pending
+
+    @declare.field(
+        description="What a person chose; null while nobody has, and when no person did.",
+        graphql_type=link("StepDecision") | None,
+    )
+    @staticmethod
+    async def decision(root: Parent[StepView], info: Info) -> rows.Decision | None:
+        is_decision = root.type is StepType.DECISION
+        return await info.context.loaders.decision.load(root) if is_decision else None
+
+    @declare.field(
+        description=(
+            "When its wait ends; null when it does not wait, and when it waits for a person"
+            " without end."
+        )
+    )
+    @staticmethod
+    def wakes_at(root: Parent[StepView]) -> datetime | None:
+        return root.wake_at if root.status is StepStatus.WAITING else None
 
     @declare.field(description="From `startedAt` to `finishedAt`, or to now.")
     @staticmethod

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import strawberry
 
-from promptpilot.engine import definition
+from promptpilot.engine import definition, step_configs
+from promptpilot.engine.definition import UnknownOutcomePolicy
 from promptpilot.errors import InvalidInput
 from promptpilot.schema.given import Path, given, texts
 from promptpilot.schema.scalars import Expression, JSONObject
@@ -12,6 +15,10 @@ from promptpilot.schema.types.model_target import (
     ModelRoutingInput,
     ModelTargetInput,
 )
+from promptpilot.schema.types.step_config_decision import DecisionStepConfigInput
+from promptpilot.schema.types.step_config_webhook import WebhookStepConfigInput
+
+_MEMBERS: Final = "prompt, condition, transform, delay, webhook and decision"
 
 
 @strawberry.input(description="PROMPT step; give `promptId` or `content`.")
@@ -29,13 +36,13 @@ class PromptStepConfigInput:
         default=strawberry.UNSET, description="How several are used."
     )
 
-    def to_config(self) -> definition.PromptConfig:
+    def to_config(self) -> step_configs.PromptConfig:
         """Return the configuration as the engine knows it."""
-        return definition.PromptConfig(
+        return step_configs.PromptConfig(
             models=tuple(model.to_target() for model in self.models),
             content=given(self.content),
             instructions=given(self.instructions),
-            routing=self.routing.to_routing() if self.routing else definition.ModelRouting(),
+            routing=self.routing.to_routing() if self.routing else step_configs.ModelRouting(),
         )
 
 
@@ -56,9 +63,9 @@ class ConditionStepConfigInput:
         default=strawberry.UNSET, description="Name of the step to go to if not."
     )
 
-    def to_config(self) -> definition.ConditionConfig:
+    def to_config(self) -> step_configs.ConditionConfig:
         """Return the configuration as the engine knows it."""
-        return definition.ConditionConfig(
+        return step_configs.ConditionConfig(
             condition=self.condition,
             then_step=given(self.then_step_name),
             else_step=given(self.else_step_name),
@@ -71,9 +78,30 @@ class TransformStepConfigInput:
 
     set: JSONObject = strawberry.field(description="The step's output: field -> expression.")
 
-    def to_config(self, path: Path) -> definition.TransformConfig:
+    def to_config(self, path: Path) -> step_configs.TransformConfig:
         """Return the configuration as the engine knows it; raise InvalidInput."""
-        return definition.TransformConfig(set=texts(self.set, (*path, "set")))
+        return step_configs.TransformConfig(set=texts(self.set, (*path, "set")))
+
+
+@strawberry.input(description="DELAY step; give one of the two.")
+class DelayStepConfigInput:
+    """DELAY step; give one of the two."""
+
+    duration_seconds: int | None = strawberry.field(
+        default=strawberry.UNSET, description="How long, 1 second to 365 days."
+    )
+    until: Expression | None = strawberry.field(
+        default=strawberry.UNSET, description="Expression that yields a time."
+    )
+    reason: str | None = strawberry.field(default=strawberry.UNSET, description="Why.")
+
+    def to_config(self) -> step_configs.DelayConfig:
+        """Return the configuration as the engine knows it."""
+        return step_configs.DelayConfig(
+            duration_seconds=given(self.duration_seconds),
+            until=given(self.until),
+            reason=given(self.reason),
+        )
 
 
 @strawberry.input(
@@ -92,16 +120,25 @@ class StepConfigInput:
     transform: TransformStepConfigInput | None = strawberry.field(
         default=strawberry.UNSET, description="TRANSFORM"
     )
+    delay: DelayStepConfigInput | None = strawberry.field(
+        default=strawberry.UNSET, description="DELAY"
+    )
+    webhook: WebhookStepConfigInput | None = strawberry.field(
+        default=strawberry.UNSET, description="WEBHOOK"
+    )
+    decision: DecisionStepConfigInput | None = strawberry.field(
+        default=strawberry.UNSET, description="DECISION"
+    )
 
-    def to_config(self, path: Path) -> definition.StepConfig:
+    def to_config(self, path: Path) -> step_configs.StepConfig:
         """Return the one configuration that was given; raise InvalidInput."""
-        if self.prompt:
-            return self.prompt.to_config()
-        if self.condition:
-            return self.condition.to_config()
         if self.transform:
             return self.transform.to_config((*path, "transform"))
-        raise InvalidInput("Give exactly one of prompt, condition and transform.", path)
+        members = (self.prompt, self.condition, self.delay, self.webhook, self.decision)
+        given_one = next((member for member in members if member), None)
+        if given_one is None:
+            raise InvalidInput(f"Give exactly one of {_MEMBERS}.", path)
+        return given_one.to_config()
 
 
 @strawberry.input(description="Retries.")
@@ -155,6 +192,10 @@ class WorkflowStepInput:
         default=strawberry.UNSET, description="Time allowed for one attempt."
     )
     continue_on_error: bool = strawberry.field(default=False, description="Go on after a failure.")
+    on_unknown_outcome: UnknownOutcomePolicy = strawberry.field(
+        default=UnknownOutcomePolicy.RETRY,
+        description="When nobody knows whether an attempt had its effect.",
+    )
 
     def to_step(self, path: Path) -> definition.Step:
         """Return the step as the engine knows it; raise InvalidInput, naming what is wrong."""
@@ -168,4 +209,5 @@ class WorkflowStepInput:
             retry=self.retry.to_policy() if self.retry else definition.RetryPolicy(),
             timeout_seconds=given(self.timeout_seconds),
             continue_on_error=self.continue_on_error,
+            on_unknown_outcome=self.on_unknown_outcome,
         )

@@ -6,9 +6,7 @@ from datetime import datetime
 
 import strawberry
 
-from promptpilot.engine.definition import (
-    ModelProvider,
-)
+from promptpilot.engine.step_configs import ModelProvider
 from promptpilot.schema.enums import (
     UserErrorCode,
 )

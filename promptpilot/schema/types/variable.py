@@ -6,10 +6,7 @@ import strawberry
 
 from promptpilot import models as rows
 from promptpilot.engine import definition
-from promptpilot.engine.definition import (
-    DataType,
-    VariableKind,
-)
+from promptpilot.engine.definition import DataType, VariableKind
 from promptpilot.schema.given import given
 from promptpilot.schema.scalars import JSON, JSONObject
 from promptpilot.schema.types.relay import Node

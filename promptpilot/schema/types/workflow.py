@@ -83,6 +83,11 @@ class Workflow(Node):
             " revision they started with."
         )
     )
+    execution_timeout_seconds: int | None = strawberry.field(
+        description=(
+            "Time an execution has from its start, waits included; null means without end."
+        )
+    )
     created_at: datetime = strawberry.field(description="When it was made.")
     updated_at: datetime = strawberry.field(description="When it last changed.")
 

@@ -71,6 +71,10 @@ class CreateWorkflowInput:
     variables: list[WorkflowVariableInput] | None = strawberry.field(
         default=strawberry.UNSET, description="Declared variables."
     )
+    execution_timeout_seconds: int | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Time an execution has, waits included: 1 second to 365 days.",
+    )
 
     def to_draft(self) -> drafts.WorkflowDraft:
         """Return the workflow as the engine knows it; raise InvalidInput."""
@@ -82,6 +86,7 @@ class CreateWorkflowInput:
             is_active=self.is_active,
             steps=_steps(given(self.steps) or ()),
             variables=_variables(given(self.variables) or ()),
+            execution_timeout_seconds=given(self.execution_timeout_seconds),
         )
 
 
@@ -115,6 +120,10 @@ class UpdateWorkflowInput:
     variables: list[WorkflowVariableInput] | None = strawberry.field(
         default=strawberry.UNSET, description="New variables."
     )
+    execution_timeout_seconds: int | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="New time an execution has, 1 second to 365 days; null clears it.",
+    )
 
     def to_change(self) -> drafts.WorkflowChange:
         """Return the change as the engine knows it; raise InvalidInput."""
@@ -128,6 +137,7 @@ class UpdateWorkflowInput:
             is_active=changed(self.is_active),
             steps=changed_to(self.steps, _steps),
             variables=changed_to(self.variables, _variables),
+            execution_timeout_seconds=changed(self.execution_timeout_seconds),
         )
 
 
