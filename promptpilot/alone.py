@@ -10,7 +10,7 @@ import structlog
 
 from promptpilot.backbone import open_backbone
 from promptpilot.engine import solo
-from promptpilot.engine.advance import Tools
+from promptpilot.engine.tools import Tools
 from promptpilot.errors import Unavailable
 from promptpilot.settings import Settings
 from promptpilot.stopping import Stopping

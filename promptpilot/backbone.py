@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from promptpilot import ids
 from promptpilot.bells import RedisBells, open_bells
 from promptpilot.clock import Clock, SystemClock
-from promptpilot.engine.advance import Tools
 from promptpilot.engine.api import Engine, EngineSettings
 from promptpilot.engine.assembly import Foundation, assemble
 from promptpilot.engine.commits import Committer, open_committer
+from promptpilot.engine.egress.addresses import AllowList
+from promptpilot.engine.egress.client import HttpClient
 from promptpilot.engine.passwords import Passwords
+from promptpilot.engine.step_secrets import SecretStore
 from promptpilot.engine.tokens import SessionTokens
+from promptpilot.engine.tools import Tools
 from promptpilot.engine.vault import Vault
 from promptpilot.engine.versions import Versions
 from promptpilot.errors import Misconfigured
@@ -40,7 +43,22 @@ class Backbone:
 
     def tools(self) -> Tools:
         """Return what driving an execution needs."""
-        return Tools(self.committer, self.versions, self.bells)
+        return Tools(
+            database=self.database,
+            committer=self.committer,
+            versions=self.versions,
+            feed=self.bells,
+            http=HttpClient(AllowList.of(self.settings.egress_allow)),
+            secrets=self.secret_store().open_for,
+        )
+
+    def secret_store(self) -> SecretStore:
+        """Return what seals and opens the secrets of steps."""
+        return SecretStore(self.database, self.vault(), self.clock)
+
+    def vault(self) -> Vault:
+        """Return what seals secrets, with the operator's keys."""
+        return Vault(parse_keys(self.settings.master_keys.get_secret_value()))
 
     def engine(self) -> Engine:
         """Return the Engine, as the edges hold it."""
@@ -53,7 +71,7 @@ class Backbone:
                 clock=self.clock,
                 waker=self.bells,
                 feed=self.bells,
-                vault=Vault(parse_keys(settings.master_keys.get_secret_value())),
+                vault=self.vault(),
                 passwords=self.passwords,
                 sessions=SessionTokens(secret.encode(), issuer=_ISSUER, audience=_ISSUER),
                 settings=engine_settings(settings),

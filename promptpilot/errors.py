@@ -26,7 +26,7 @@ PromptPilotError(code)
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 
@@ -175,7 +175,11 @@ class InvalidMany(CallerError):
 
 
 class StepFailed(PromptPilotError):
-    """A step's work failed. `error_code` is one of the codes of the error reference."""
+    """A step's work failed. `error_code` is one of the codes of the error reference.
+
+    `retry_after` is what the other side asks to wait. `is_outcome_unknown` says that the effect
+    may have happened all the same, as when a request was sent and its answer was lost.
+    """
 
     code: ClassVar[str] = "STEP_FAILED"
 
@@ -186,11 +190,15 @@ class StepFailed(PromptPilotError):
         *,
         is_retryable: bool = False,
         details: Mapping[str, Any] | None = None,
+        retry_after: timedelta | None = None,
+        is_outcome_unknown: bool = False,
     ) -> None:
         super().__init__(message)
         self.error_code = error_code
         self.is_retryable = is_retryable
         self.details = dict(details or {})
+        self.retry_after = retry_after
+        self.is_outcome_unknown = is_outcome_unknown
 
 
 class LeaseLost(PromptPilotError):

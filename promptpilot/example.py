@@ -8,18 +8,15 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Final
 
-from promptpilot.engine.definition import (
+from promptpilot.engine.definition import DataType, Step, Variable, VariableKind
+from promptpilot.engine.drafts import TriggerDraft, WebhookConfig, WorkflowDraft
+from promptpilot.engine.step_configs import (
     ConditionConfig,
-    DataType,
     ModelProvider,
     ModelTarget,
     PromptConfig,
-    Step,
     TransformConfig,
-    Variable,
-    VariableKind,
 )
-from promptpilot.engine.drafts import TriggerDraft, WebhookConfig, WorkflowDraft
 from promptpilot.engine.triggers.signatures import WebhookScheme
 
 PAYLOAD_FILE: Final = "issues.opened.json"

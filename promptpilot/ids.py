@@ -40,6 +40,7 @@ class Kind(StrEnum):
     STEP_EXECUTION = "sx"
     DEAD_LETTER = "dl"
     CREDENTIAL = "cred"
+    STEP_SECRET = "sec"  # noqa: S105 -- a prefix, not a secret
 
 
 def new_id(kind: Kind) -> str:

@@ -11,8 +11,9 @@ from graphql import parse, validate
 from promptpilot import example
 from promptpilot.clock import SystemClock
 from promptpilot.engine.checks import check
-from promptpilot.engine.definition import ConditionConfig, Definition
+from promptpilot.engine.definition import Definition
 from promptpilot.engine.expression import parse as parse_expression
+from promptpilot.engine.step_configs import ConditionConfig
 from promptpilot.schema import schema
 
 _EXAMPLES = Path(__file__).parents[1] / "examples"

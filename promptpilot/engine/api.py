@@ -14,10 +14,12 @@ from typing import Any
 from promptpilot.clock import Clock
 from promptpilot.engine.access import Access, SignedIn
 from promptpilot.engine.control import Control
+from promptpilot.engine.decisions import Decisions
 from promptpilot.engine.drafts import TriggerChange, TriggerDraft, WorkflowChange, WorkflowDraft
 from promptpilot.engine.launch import Launched, Launcher
 from promptpilot.engine.ports import Feed, Waker
 from promptpilot.engine.principal import Principal
+from promptpilot.engine.signing_secrets import SigningSecrets
 from promptpilot.engine.start import StartRequest, start
 from promptpilot.engine.triggers.by_hand import RunRequest, run_by_hand
 from promptpilot.engine.triggers.inbound import Accepted, Call, Inbound
@@ -25,7 +27,7 @@ from promptpilot.engine.triggers.manage import Triggers
 from promptpilot.engine.versions import Versions
 from promptpilot.engine.workflows import Workflows
 from promptpilot.errors import PermissionDenied
-from promptpilot.models import AccessToken, Trigger, Workflow
+from promptpilot.models import AccessToken, SigningSecret, Trigger, Workflow
 from promptpilot.models.database import Database
 
 __all__ = ["Accepted", "Engine", "EngineSettings", "Launched", "SignedIn"]
@@ -51,6 +53,8 @@ class Parts:
     inbound: Inbound
     launcher: Launcher
     control: Control
+    decisions: Decisions
+    signing_secrets: SigningSecrets
     versions: Versions
 
 
@@ -216,6 +220,43 @@ class Engine:
         """Stop an execution. Raise NotFound, and InvalidStatus when it is final."""
         await self.parts.control.cancel(principal.workspace_id, id, reason)
         self.feed.ring(id)
+
+    async def pause_execution(self, principal: Principal, id: str) -> None:
+        """Hold an execution at its next step boundary; again changes nothing.
+
+        Raises NotFound, and InvalidStatus when it is final.
+        """
+        await self.parts.control.pause(principal.workspace_id, id)
+        self.feed.ring(id)
+
+    async def resume_execution(self, principal: Principal, id: str) -> None:
+        """Let a paused execution go on; one that is not paused stays as it is.
+
+        Raises NotFound, and InvalidStatus when it is final.
+        """
+        await self.parts.control.resume(principal.workspace_id, id)
+        self.feed.ring(id)
+        self._waker.wake()
+
+    async def submit_decision(
+        self, principal: Principal, step_execution_id: str, choice: str, comment: str | None = None
+    ) -> None:
+        """Answer a DECISION step that waits for a person; the execution goes on with the answer.
+
+        Raises NotFound, InvalidInput for what is no choice, and InvalidStatus when nothing waits
+        here, it was decided otherwise or its time is up. The same answer again changes nothing.
+        """
+        await self.parts.decisions.submit(principal, step_execution_id, choice, comment)
+        self._waker.wake()
+
+    async def rotate_signing_secret(
+        self, principal: Principal, grace_seconds: int = 86_400
+    ) -> tuple[SigningSecret, str]:
+        """Give the requests of WEBHOOK steps a new secret; return it, shown this once.
+
+        The old one signs as well for `grace_seconds` more. Raises InvalidInput for a wrong grace.
+        """
+        return await self.parts.signing_secrets.rotate(principal, grace_seconds)
 
     async def accept_call(
         self, trigger_id: str, headers: Mapping[str, str], body: bytes, source_ip: str | None

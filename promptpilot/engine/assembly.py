@@ -9,9 +9,12 @@ from promptpilot.engine.access import Access
 from promptpilot.engine.api import Engine, EngineSettings, Parts
 from promptpilot.engine.commits import Committer
 from promptpilot.engine.control import Control
+from promptpilot.engine.decisions import Decisions
 from promptpilot.engine.launch import Launcher
 from promptpilot.engine.passwords import Passwords
 from promptpilot.engine.ports import Feed, Waker
+from promptpilot.engine.signing_secrets import SigningSecrets
+from promptpilot.engine.step_secrets import SecretStore
 from promptpilot.engine.tokens import SessionTokens
 from promptpilot.engine.triggers.inbound import Inbound
 from promptpilot.engine.triggers.manage import Triggers
@@ -48,13 +51,15 @@ def assemble(base: Foundation) -> Engine:
     )
     parts = Parts(
         access=Access(database, clock, base.passwords, base.sessions),
-        workflows=Workflows(database, clock, control),
+        workflows=Workflows(database, clock, control, SecretStore(database, base.vault, clock)),
         triggers=Triggers(database, clock, secrets, base.versions),
         inbound=Inbound(
             database, launcher, base.versions, secrets, clock, base.settings.max_webhook_bytes
         ),
         launcher=launcher,
         control=control,
+        decisions=Decisions(database, clock),
+        signing_secrets=SigningSecrets(database, base.vault, clock),
         versions=base.versions,
     )
     return Engine(

@@ -15,21 +15,11 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from promptpilot.engine.step_configs import StepConfig, StepType, load_config, type_of
 from promptpilot.errors import InvariantBroken
 
 #: Jump target that ends the workflow.
 END = "END"
-
-
-class StepType(StrEnum):
-    """What a step does."""
-
-    PROMPT = "PROMPT"
-    CONDITION = "CONDITION"
-    TRANSFORM = "TRANSFORM"
-    DELAY = "DELAY"
-    WEBHOOK = "WEBHOOK"
-    DECISION = "DECISION"
 
 
 class VariableKind(StrEnum):
@@ -50,29 +40,11 @@ class DataType(StrEnum):
     OBJECT = "OBJECT"
 
 
-class ModelProvider(StrEnum):
-    """Who runs a model."""
+class UnknownOutcomePolicy(StrEnum):
+    """What follows an attempt of which nobody knows whether its effect has happened."""
 
-    OPENAI = "OPENAI"
-    AZURE_OPENAI = "AZURE_OPENAI"
-    ANTHROPIC = "ANTHROPIC"
-    GOOGLE = "GOOGLE"
-    OPENAI_COMPATIBLE = "OPENAI_COMPATIBLE"
-    SIMULATOR = "SIMULATOR"
-
-
-class RoutingMode(StrEnum):
-    """All models of a step, or one after the other."""
-
-    PARALLEL = "PARALLEL"
-    FALLBACK = "FALLBACK"
-
-
-class ModelErrorPolicy(StrEnum):
-    """What a failed model does to its step."""
-
-    ABORT = "ABORT"
-    CONTINUE = "CONTINUE"
+    RETRY = "RETRY"  #: another attempt, with the same idempotency key
+    FAIL = "FAIL"  #: the step fails, so that its effect happens at most once
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,64 +55,6 @@ class RetryPolicy:
     initial_delay_ms: int = 1000
     max_delay_ms: int = 60_000
     backoff_factor: float = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class ModelTarget:
-    """One model to call. `parameters` holds sampling parameters under their GraphQL names."""
-
-    provider: ModelProvider
-    model: str
-    label: str | None = None
-    credential_id: str | None = None
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    is_disabled: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRouting:
-    """How several models of one step are used."""
-
-    mode: RoutingMode = RoutingMode.PARALLEL
-    on_error: ModelErrorPolicy = ModelErrorPolicy.ABORT
-    concurrency: int = 5
-
-
-@dataclass(frozen=True, slots=True)
-class PromptConfig:
-    """Calls models with `content` (a template) or a stored prompt."""
-
-    models: tuple[ModelTarget, ...]
-    content: str | None = None
-    instructions: str | None = None
-    prompt_id: str | None = None
-    prompt_version_id: str | None = None
-    routing: ModelRouting = ModelRouting()
-
-
-@dataclass(frozen=True, slots=True)
-class ConditionConfig:
-    """Goes on at one of two later steps, named; None means the next step."""
-
-    condition: str
-    then_step: str | None = None
-    else_step: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TransformConfig:
-    """Computes values: field -> expression, in order; later fields may read `output.<field>`."""
-
-    set: Mapping[str, str]
-
-
-StepConfig = PromptConfig | ConditionConfig | TransformConfig
-
-_TYPE_OF: Mapping[type[StepConfig], StepType] = {
-    PromptConfig: StepType.PROMPT,
-    ConditionConfig: StepType.CONDITION,
-    TransformConfig: StepType.TRANSFORM,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +70,12 @@ class Step:
     retry: RetryPolicy = RetryPolicy()
     timeout_seconds: int | None = None
     continue_on_error: bool = False
+    on_unknown_outcome: UnknownOutcomePolicy = UnknownOutcomePolicy.RETRY
 
     @property
     def type(self) -> StepType:
         """What the step does."""
-        return _TYPE_OF[type(self.config)]
+        return type_of(self.config)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +94,14 @@ class Variable:
 
 @dataclass(frozen=True)
 class Definition:
-    """The steps in order and the variables of one workflow version."""
+    """The steps in order and the variables of one workflow version.
+
+    `execution_timeout_seconds` bounds an execution from its start, waits included; None does not.
+    """
 
     steps: tuple[Step, ...] = ()
     variables: tuple[Variable, ...] = ()
+    execution_timeout_seconds: int | None = None
 
     def __hash__(self) -> int:
         """Hash by the names of the steps: what steps hold cannot be hashed."""
@@ -209,6 +128,7 @@ def dump(definition: Definition) -> dict[str, Any]:
     return {
         "steps": [_dump_step(step) for step in definition.steps],
         "variables": [asdict(variable) for variable in definition.variables],
+        "execution_timeout_seconds": definition.execution_timeout_seconds,
     }
 
 
@@ -218,6 +138,7 @@ def load(document: Mapping[str, Any]) -> Definition:
         return Definition(
             steps=tuple(load_step(step) for step in document["steps"]),
             variables=tuple(load_variable(variable) for variable in document["variables"]),
+            execution_timeout_seconds=document.get("execution_timeout_seconds"),
         )
     except (KeyError, TypeError, ValueError) as fault:
         raise InvariantBroken(f"A stored workflow version cannot be read: {fault!r}") from fault
@@ -229,30 +150,15 @@ def digest(definition: Definition) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def dump_config(config: StepConfig) -> dict[str, Any]:
-    """Return the JSON document of a step's configuration."""
-    return asdict(config)
-
-
-def load_config(type: StepType, document: Mapping[str, Any]) -> StepConfig:
-    """Read a stored configuration of a step of `type`."""
-    match type:
-        case StepType.PROMPT:
-            return _load_prompt(document)
-        case StepType.CONDITION:
-            return ConditionConfig(**document)
-        case StepType.TRANSFORM:
-            return TransformConfig(**document)
-        case _:
-            raise InvariantBroken(f"Steps of type {type} are not known to this version.")
-
-
 def load_step(document: Mapping[str, Any]) -> Step:
-    """Read one stored step."""
-    rest = {key: document[key] for key in document if key not in {"type", "config", "retry"}}
+    """Read one stored step; versions from before `on_unknown_outcome` have none."""
+    enums = {"type", "config", "retry", "on_unknown_outcome"}
+    rest = {key: document[key] for key in document if key not in enums}
+    policy = document.get("on_unknown_outcome", UnknownOutcomePolicy.RETRY)
     return Step(
         config=load_config(StepType(document["type"]), document["config"]),
         retry=RetryPolicy(**document["retry"]),
+        on_unknown_outcome=UnknownOutcomePolicy(policy),
         **rest,
     )
 
@@ -265,23 +171,3 @@ def load_variable(document: Mapping[str, Any]) -> Variable:
 
 def _dump_step(step: Step) -> dict[str, Any]:
     return {**asdict(step), "type": step.type.value}
-
-
-def _load_prompt(document: Mapping[str, Any]) -> PromptConfig:
-    models = tuple(
-        ModelTarget(**{**model, "provider": ModelProvider(model["provider"])})
-        for model in document["models"]
-    )
-    routing = document["routing"]
-    return PromptConfig(
-        models=models,
-        content=document["content"],
-        instructions=document["instructions"],
-        prompt_id=document["prompt_id"],
-        prompt_version_id=document["prompt_version_id"],
-        routing=ModelRouting(
-            mode=RoutingMode(routing["mode"]),
-            on_error=ModelErrorPolicy(routing["on_error"]),
-            concurrency=routing["concurrency"],
-        ),
-    )

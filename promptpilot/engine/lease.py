@@ -38,6 +38,7 @@ class Lease:
         self.length = length
         self.is_lost = False
         self.is_cancel_requested = claimed.is_cancel_requested
+        self.is_pause_requested = claimed.is_pause_requested
         #: Its holder has sent the entry that gives it up: no beat has to find it any more.
         self.is_given_up = False
         self.task: asyncio.Task[None] | None = None
@@ -75,7 +76,14 @@ class Lease:
                 self._lose()
             return
         self._deadline = sent_at + self.length.total_seconds()
-        if beat.is_cancel_requested and not self.is_cancel_requested:
+        self.heed(
+            is_cancel_requested=beat.is_cancel_requested, is_pause_requested=beat.is_pause_requested
+        )
+
+    def heed(self, *, is_cancel_requested: bool, is_pause_requested: bool) -> None:
+        """Take in what is asked of the execution: to cancel interrupts its task, to pause not."""
+        self.is_pause_requested = is_pause_requested
+        if is_cancel_requested and not self.is_cancel_requested:
             self.is_cancel_requested = True
             self._interrupt()
 

@@ -63,6 +63,7 @@ class ExecutionMove(StrEnum):
     HANDED_OVER = "handed over"
     PAUSED = "paused"
     RESUMED = "resumed"
+    PUT_BACK = "put back"
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -110,6 +111,8 @@ TRANSITIONS: Mapping[ExecutionMove, Transition] = {
     ExecutionMove.HANDED_OVER: Transition(frozenset({_S.RUNNING}), _S.WAITING),
     ExecutionMove.PAUSED: Transition(CLAIMABLE, _S.PAUSED),
     ExecutionMove.RESUMED: Transition(frozenset({_S.PAUSED}), _S.PENDING),
+    # It was paused in the middle of a wait, which goes on.
+    ExecutionMove.PUT_BACK: Transition(frozenset({_S.PAUSED}), _S.WAITING),
     ExecutionMove.COMPLETED: Transition(frozenset({_S.RUNNING}), _S.COMPLETED),
     ExecutionMove.FAILED: Transition(frozenset({_S.RUNNING}), _S.FAILED),
     ExecutionMove.CANCELLED: Transition(CLAIMABLE | {_S.PAUSED}, _S.CANCELLED),
@@ -118,7 +121,8 @@ TRANSITIONS: Mapping[ExecutionMove, Transition] = {
 STEP_TRANSITIONS: Mapping[StepMove, StepTransition] = {
     StepMove.STARTED: StepTransition(frozenset({_T.PENDING, _T.WAITING}), _T.RUNNING),
     StepMove.PARKED: StepTransition(frozenset({_T.RUNNING}), _T.WAITING),
-    StepMove.COMPLETED: StepTransition(frozenset({_T.RUNNING}), _T.COMPLETED),
+    # WAITING: a delay that is over and a decision that was made need no work any more.
+    StepMove.COMPLETED: StepTransition(frozenset({_T.RUNNING, _T.WAITING}), _T.COMPLETED),
     # PENDING: its guard or its inputs could not be evaluated, so it never started.
     StepMove.FAILED: StepTransition(frozenset({_T.PENDING, _T.RUNNING, _T.WAITING}), _T.FAILED),
     StepMove.SKIPPED: StepTransition(frozenset({_T.PENDING}), _T.SKIPPED),

@@ -1,13 +1,16 @@
-"""What the engine needs from outside: two bells.
+"""What the engine needs from outside: two bells, a way out to other servers, and secrets.
 
-Both are hints. A ring may be lost, repeated or late: that costs time, never truth, because
+Both bells are hints. A ring may be lost, repeated or late: that costs time, never truth, because
 workers and subscribers look at the database anyway. Ringing never blocks and never raises.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
+
+from promptpilot.engine.egress.messages import HttpRequest, HttpResponse
 
 
 class Waker(Protocol):
@@ -35,4 +38,33 @@ class Feed(Protocol):
 
     def listen(self, execution_id: str) -> AbstractAsyncContextManager[Listener]:
         """Listen from entering the context on: rings from then on end a wait."""
+        ...
+
+
+class HttpSender(Protocol):
+    """Sends one request to another server."""
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """Return the answer, whatever its status. Raises `StepFailed` if there is none."""
+        ...
+
+
+class StepSecrets(Protocol):
+    """Opens the secrets of one step while it runs, and remembers them, so that none is stored."""
+
+    async def reveal(self, secret_ids: Sequence[str]) -> Mapping[str, str]:
+        """Return stored secrets in the clear, by id. Raises `StepFailed` if one is missing."""
+        ...
+
+    async def signing_secrets(self) -> Sequence[str]:
+        """Return the workspace's signing secrets (`whsec_…`), the newest first."""
+        ...
+
+
+class OpenedSecrets(StepSecrets, Protocol):
+    """The secrets of one attempt, seen by whoever has to keep them out of what is stored."""
+
+    @property
+    def revealed(self) -> Sequence[str]:
+        """Every secret that was opened so far, in the clear."""
         ...

@@ -13,8 +13,9 @@ from datetime import datetime
 from typing import Any
 
 from promptpilot import ids
-from promptpilot.engine.definition import Definition, StepType
-from promptpilot.engine.lifecycle import ExecutionStatus, StepStatus, WaitReason
+from promptpilot.engine.definition import Definition
+from promptpilot.engine.lifecycle import ExecutionStatus, StepStatus
+from promptpilot.engine.step_configs import StepType
 from promptpilot.engine.versions import Versions
 from promptpilot.models import Execution, StepAttempt, StepExecution
 
@@ -49,6 +50,8 @@ class StepView:
     finished_at: datetime | None = None
     input: Any = None
     output: Any = None
+    #: Set when the output is kept aside: its size; `output` is a preview then.
+    output_bytes: int | None = None
     error: dict[str, Any] | None = None
     model_calls: list[dict[str, Any]] = field(default_factory=list)
     reused_from: str | None = None
@@ -89,16 +92,19 @@ def _views(
     for position in range(len(definition.steps)):
         path = str(position)
         attempts = [each for each in ended if each.path == path]
-        if path in rows:
-            views.append(_ended_view(rows[path], attempts))
+        row = rows.get(path)
+        if row is None or row.status == StepStatus.WAITING:
+            views.append(_open_view(execution, definition, position, attempts, row))
         else:
-            views.append(_open_view(execution, definition, position, attempts))
+            views.append(_ended_view(row, attempts))
     return views
 
 
 def _ended_view(row: StepExecution, ended: Sequence[StepAttempt]) -> StepView:
     attempts = [_ended_attempt(each) for each in ended]
-    if row.attempt > 0 and row.attempt_started_at is not None:
+    # A wait that was cancelled ended after its attempt had ended.
+    is_told = any(each.number == row.attempt for each in ended)
+    if row.attempt > 0 and row.attempt_started_at is not None and not is_told:
         attempts.append(
             AttemptView(
                 row.attempt,
@@ -123,24 +129,29 @@ def _ended_view(row: StepExecution, ended: Sequence[StepAttempt]) -> StepView:
         finished_at=row.finished_at,
         input=row.input,
         output=row.output,
+        output_bytes=row.output_bytes,
         error=row.error,
         model_calls=_calls(ended) + list(row.model_calls or []),
         reused_from=row.reused_from,
-        wake_at=row.wake_at,
         attempts=tuple(attempts),
     )
 
 
 def _open_view(
-    execution: Execution, definition: Definition, position: int, ended: Sequence[StepAttempt]
+    execution: Execution,
+    definition: Definition,
+    position: int,
+    ended: Sequence[StepAttempt],
+    waiting: StepExecution | None,
 ) -> StepView:
     step = definition.steps[position]
-    status = _open_status(execution, position, ended)
+    status = _open_status(execution, position, ended, waiting)
     has_begun = status is not StepStatus.PENDING
     attempts = [_ended_attempt(each) for each in ended]
-    if status is StepStatus.RUNNING and execution.attempt_started_at is not None:
-        running = AttemptView(execution.current_attempt, status, execution.attempt_started_at)
-        attempts.append(running)
+    if _is_attempt_open(execution, status, ended):
+        began = execution.attempt_started_at or (waiting.attempt_started_at if waiting else None)
+        if began is not None:
+            attempts.append(AttemptView(execution.current_attempt, status, began))
     return StepView(
         id=ids.step_execution_id(execution.id, str(position)),
         execution_id=execution.id,
@@ -152,10 +163,21 @@ def _open_view(
         status=status,
         attempt=_newest_attempt(execution, ended) if has_begun else 0,
         started_at=_first_start(execution, ended) if has_begun else None,
+        input=waiting.input if waiting else None,
         model_calls=_calls(ended),
-        wake_at=execution.ready_at if status is StepStatus.WAITING else None,
+        wake_at=waiting.wake_at if waiting and status is StepStatus.WAITING else None,
         attempts=tuple(attempts),
     )
+
+
+def _is_attempt_open(
+    execution: Execution, status: StepStatus, ended: Sequence[StepAttempt]
+) -> bool:
+    """Whether the newest attempt goes on: it runs, or it waits for an instant or an answer."""
+    if status is StepStatus.RUNNING:
+        return execution.attempt_started_at is not None
+    is_told = any(each.number == execution.current_attempt for each in ended)
+    return status is StepStatus.WAITING and not is_told
 
 
 def _newest_attempt(execution: Execution, ended: Sequence[StepAttempt]) -> int:
@@ -166,14 +188,19 @@ def _first_start(execution: Execution, ended: Sequence[StepAttempt]) -> datetime
     return ended[0].started_at if ended else execution.step_started_at
 
 
-def _open_status(execution: Execution, position: int, ended: Sequence[StepAttempt]) -> StepStatus:
-    """Return where a step without a row is: running, between two attempts, or not reached."""
+def _open_status(
+    execution: Execution,
+    position: int,
+    ended: Sequence[StepAttempt],
+    waiting: StepExecution | None,
+) -> StepStatus:
+    """Return where a step without a result is: running, waiting, or not reached."""
     if ExecutionStatus(execution.status).is_final:
         # What had begun and has no result was cancelled between two attempts.
         return StepStatus.CANCELLED if ended else StepStatus.PENDING
     if execution.position != position or execution.current_attempt == 0:
         return StepStatus.PENDING
-    if execution.wait_reason == WaitReason.RETRY:
+    if waiting is not None and execution.current_path is None:
         return StepStatus.WAITING
     return StepStatus.RUNNING
 

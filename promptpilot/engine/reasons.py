@@ -11,6 +11,9 @@ Reason = dict[str, Any]
 
 INTERNAL = "INTERNAL"
 STEP_TIMEOUT = "STEP_TIMEOUT"
+EXECUTION_TIMEOUT = "EXECUTION_TIMEOUT"
+OUTPUT_INVALID = "OUTPUT_INVALID"
+OUTPUT_TOO_LARGE = "OUTPUT_TOO_LARGE"
 WORKER_LOST = "WORKER_LOST"
 WORKER_STOPPED = "WORKER_STOPPED"
 DEAD_LETTERED = "DEAD_LETTERED"
@@ -46,3 +49,17 @@ def of_step(step_name: str, why: Reason) -> Reason:
     """Return why an execution failed, given why its step did."""
     details = {**(why["details"] or {}), "stepName": step_name}
     return {**why, "message": f"Step {step_name!r} failed: {why['message']}", "details": details}
+
+
+PAST_DEADLINE = reason(
+    EXECUTION_TIMEOUT, "The execution did not end within its `executionTimeoutSeconds`."
+)
+LOST = reason(WORKER_LOST, "The worker was lost in the middle of the attempt.", is_retryable=True)
+STOPPED = reason(
+    WORKER_STOPPED, "The worker was stopped and gave the attempt up.", is_retryable=True
+)
+UNKNOWN_OUTCOME = reason(
+    WORKER_LOST,
+    "The worker was lost or stopped in the middle of the attempt; what the step does outside may "
+    "have happened, so it is not done again (`onUnknownOutcome: FAIL`).",
+)

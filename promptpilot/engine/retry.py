@@ -1,5 +1,8 @@
 """When a failed attempt is made again. Pure: the random part comes in as a number.
 
+What the other side asks to wait (`Retry-After`) is granted if it is longer than the step's own
+backoff, up to `LONGEST_ASKED`, so that nobody can stall an execution for days.
+
 Source: exponential backoff with jitter, of which half is kept so that waits never collapse
 (AWS Architecture Blog, "Exponential Backoff And Jitter", equal jitter).
 """
@@ -8,12 +11,27 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from promptpilot.engine.definition import RetryPolicy
+from promptpilot.engine.definition import RetryPolicy, Step, UnknownOutcomePolicy
+from promptpilot.errors import StepFailed
+
+LONGEST_ASKED = timedelta(seconds=300)
 
 
-def may_retry(policy: RetryPolicy, attempt: int, *, is_retryable: bool) -> bool:
-    """Whether another attempt follows `attempt` (from 1) after a failure."""
-    return is_retryable and attempt < policy.max_attempts
+def may_retry(step: Step, attempt: int, failure: StepFailed) -> bool:
+    """Whether another attempt at a step follows `attempt` (from 1) after a failure."""
+    if failure.is_outcome_unknown and step.on_unknown_outcome is UnknownOutcomePolicy.FAIL:
+        return False
+    return failure.is_retryable and attempt < step.retry.max_attempts
+
+
+def wait_before_next(
+    policy: RetryPolicy, attempt: int, fraction: float, asked: timedelta | None
+) -> timedelta:
+    """Return the wait after `attempt` (from 1); `asked` is what the other side asks for."""
+    own = backoff(policy, attempt, fraction)
+    if asked is None or asked <= timedelta(0):
+        return own
+    return max(own, min(asked, LONGEST_ASKED))
 
 
 def backoff(policy: RetryPolicy, attempt: int, fraction: float) -> timedelta:

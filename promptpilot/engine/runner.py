@@ -19,10 +19,12 @@ from datetime import timedelta
 import structlog
 
 from promptpilot.engine import solo
-from promptpilot.engine.advance import Tools, advance
+from promptpilot.engine.advance import advance
+from promptpilot.engine.asks import look_forever
 from promptpilot.engine.commits.items import Claimed
 from promptpilot.engine.lease import Lease, beat_forever, monotonic
 from promptpilot.engine.ports import Waker
+from promptpilot.engine.tools import Tools
 from promptpilot.errors import Unavailable
 
 _MAX_CLAIM = 100
@@ -83,6 +85,9 @@ class Runner:
         beats = asyncio.create_task(
             beat_forever(self._tools.committer, self._leases.values(), self._settings.lease)
         )
+        looks = asyncio.create_task(
+            look_forever(self._tools.database, self._settings.owner, self._leases.values())
+        )
         try:
             while not self._is_draining:
                 await self._claim_all()
@@ -91,7 +96,8 @@ class Runner:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         finally:
             beats.cancel()
-            await asyncio.gather(beats, return_exceptions=True)
+            looks.cancel()
+            await asyncio.gather(beats, looks, return_exceptions=True)
 
     async def drain(self, grace: timedelta) -> None:
         """Take nothing more, let running steps end within `grace`, give the rest back, return."""

@@ -27,12 +27,14 @@ import structlog
 
 from promptpilot.clock import to_ms
 from promptpilot.engine import ledger, reasons
-from promptpilot.engine.advance import MANUAL, Tools, advance
+from promptpilot.engine.advance import MANUAL, advance
 from promptpilot.engine.commits.items import Claimed
 from promptpilot.engine.lease import Lease, beat, beat_forever
-from promptpilot.engine.ledger import AttemptMark, Ended, Entry, Place
+from promptpilot.engine.ledger import Entry
+from promptpilot.engine.ledger_rows import AttemptMark, Ended, Place
 from promptpilot.engine.lifecycle import ExecutionStatus, StepStatus
 from promptpilot.engine.scope import Outcome
+from promptpilot.engine.tools import Tools
 from promptpilot.errors import LeaseLost
 from promptpilot.models import Execution
 

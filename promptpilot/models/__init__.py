@@ -7,10 +7,12 @@ from promptpilot.models.execution import (
     Execution,
     ExecutionEvent,
     IdempotencyKey,
+    LargeOutput,
     StepAttempt,
     StepExecution,
 )
 from promptpilot.models.prompt import Credential, Prompt, PromptVersion
+from promptpilot.models.secret import SigningSecret, StepSecret
 from promptpilot.models.trigger import Firing, Trigger
 from promptpilot.models.workflow import Workflow, WorkflowStep, WorkflowVariable, WorkflowVersion
 
@@ -23,10 +25,13 @@ __all__ = [
     "ExecutionEvent",
     "Firing",
     "IdempotencyKey",
+    "LargeOutput",
     "Prompt",
     "PromptVersion",
+    "SigningSecret",
     "StepAttempt",
     "StepExecution",
+    "StepSecret",
     "Trigger",
     "User",
     "Workflow",

@@ -49,6 +49,9 @@ class Execution(Row):
     cancel_requested_at: datetime | None = InstantField(null=True)
     cancel_reason: str | None = fields.TextField(null=True)
     pause_requested_at: datetime | None = InstantField(null=True)
+    #: Where a PAUSED execution goes on: its wait; None means at once.
+    paused_wait_reason: str | None = fields.TextField(null=True)
+    paused_ready_at: datetime | None = InstantField(null=True)
     deadline_at: datetime | None = InstantField(null=True)
     priority: int = fields.BigIntField(default=0)
     trigger_type: str = fields.TextField()
@@ -60,6 +63,8 @@ class Execution(Row):
     retry_of_id: str | None = fields.TextField(null=True)
     input: dict[str, Any] = JsonField()
     output: dict[str, Any] | None = JsonField(null=True)
+    #: Set when the output is kept aside; `output` is a preview then.
+    output_bytes: int | None = fields.BigIntField(null=True)
     error: dict[str, Any] | None = JsonField(null=True)
     prompt_tokens: int = fields.BigIntField(default=0)
     completion_tokens: int = fields.BigIntField(default=0)
@@ -93,6 +98,8 @@ class StepExecution(Row):
     wake_at: datetime | None = InstantField(null=True)
     input: Any = JsonField(null=True)
     output: Any = JsonField(null=True)
+    #: Set when the output is kept aside; `output` is a preview then.
+    output_bytes: int | None = fields.BigIntField(null=True)
     error: dict[str, Any] | None = JsonField(null=True)
     model_calls: list[dict[str, Any]] | None = JsonField(null=True)
     reused_from: str | None = fields.TextField(null=True)
@@ -102,6 +109,19 @@ class StepExecution(Row):
 
     class Meta:
         table = "step_executions"
+
+
+class LargeOutput(Row):
+    """An output that is kept aside. One for each (execution, path); `body` is its JSON text."""
+
+    execution_id: str = KeyField()
+    path: str = fields.TextField()
+    sha256: str = fields.TextField()
+    body: str = fields.TextField()
+    created_at: datetime = InstantField()
+
+    class Meta:
+        table = "large_outputs"
 
 
 class StepAttempt(Row):

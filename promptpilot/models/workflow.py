@@ -22,6 +22,8 @@ class Workflow(Row):
     metadata: dict[str, Any] = JsonField()
     revision: int = fields.BigIntField()
     current_version_id: str = fields.TextField()
+    #: Bounds an execution from its start, waits included; None does not.
+    execution_timeout_seconds: int | None = fields.BigIntField(null=True)
     created_by: str | None = fields.TextField(null=True)
     created_at: datetime = InstantField()
     updated_at: datetime = InstantField()
@@ -45,6 +47,7 @@ class WorkflowStep(Row):
     retry: dict[str, Any] = JsonField()
     timeout_seconds: int | None = fields.BigIntField(null=True)
     continue_on_error = fields.BooleanField()
+    on_unknown_outcome: str = fields.TextField(default="RETRY")
 
     class Meta:
         table = "workflow_steps"

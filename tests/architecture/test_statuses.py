@@ -12,7 +12,12 @@ import pytest
 from tests.architecture.source import ROOT, called_name, found_in, modules, name_of, tree_of
 
 #: The ledger, the statements it speaks, and what carries them to the database.
-_LEDGER = ("promptpilot/engine/ledger.py", "promptpilot/engine/sql/", "promptpilot/engine/commits/")
+_LEDGER = (
+    "promptpilot/engine/ledger.py",
+    "promptpilot/engine/interventions.py",
+    "promptpilot/engine/sql/",
+    "promptpilot/engine/commits/",
+)
 #: Where rows are held; in the rest of the packages a status may be one of HTTP.
 _WRITERS = ("promptpilot/engine", "promptpilot/models", "promptpilot/schema", "workers")
 _TABLES = "executions|step_executions|step_attempts|execution_events"

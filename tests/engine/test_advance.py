@@ -12,16 +12,13 @@ import pytest
 from promptpilot.engine.definition import (
     DataType,
     Definition,
-    ModelProvider,
-    ModelTarget,
-    PromptConfig,
     RetryPolicy,
     Step,
-    StepType,
     Variable,
     VariableKind,
 )
 from promptpilot.engine.launch import LaunchRequest
+from promptpilot.engine.step_configs import ModelProvider, ModelTarget, PromptConfig, StepType
 from promptpilot.engine.steps.base import Done, StepContext
 from promptpilot.engine.triggers.kinds import TriggerType
 from promptpilot.errors import StepFailed

@@ -46,7 +46,7 @@ async def test_an_execution_between_two_attempts_is_cancelled_at_once(bench: Ben
 
     await cancel(bench, execution_id)
 
-    assert (await bench.story(execution_id))[-2:] == ["WAITING", "CANCELLED"]
+    assert (await bench.story(execution_id))[-3:] == ["WAITING", "0#1 CANCELLED", "CANCELLED"]
 
 
 async def test_a_running_execution_is_asked_for(bench: Bench) -> None:

@@ -19,7 +19,8 @@ from promptpilot.engine.commits import Committer, open_committer
 from promptpilot.engine.commits.items import Claimed, FencedWrite
 from promptpilot.engine.control import Control
 from promptpilot.engine.events import EventKind
-from promptpilot.engine.ledger import AttemptMark, Ended, Entry
+from promptpilot.engine.ledger import Entry
+from promptpilot.engine.ledger_rows import AttemptMark, Ended
 from promptpilot.engine.lifecycle import FINAL, ExecutionStatus, StepStatus
 from promptpilot.engine.reasons import reason
 from promptpilot.engine.scope import Outcome

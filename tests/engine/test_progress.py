@@ -9,9 +9,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from promptpilot import ids
-from promptpilot.engine.definition import RetryPolicy, Step, StepType
+from promptpilot.engine.definition import RetryPolicy, Step
 from promptpilot.engine.lifecycle import StepStatus
 from promptpilot.engine.progress import StepView, step_views, step_views_of
+from promptpilot.engine.step_configs import StepType
 from promptpilot.errors import StepFailed
 from tests.support.bench import Bench, is_final, is_waiting
 from tests.support.drafts import condition, transform

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptpilot.engine.definition import RetryPolicy
-from promptpilot.engine.retry import backoff, may_retry
+from promptpilot.engine.definition import RetryPolicy, Step, UnknownOutcomePolicy
+from promptpilot.engine.retry import LONGEST_ASKED, backoff, may_retry, wait_before_next
+from promptpilot.engine.step_configs import TransformConfig
+from promptpilot.errors import StepFailed
 
 policies = st.builds(
     RetryPolicy,
@@ -20,12 +22,41 @@ policies = st.builds(
 )
 
 
-@given(policies, st.integers(1, 20))
+def step_of(policy: RetryPolicy, unknown: UnknownOutcomePolicy) -> Step:
+    """Make a step with a policy."""
+    return Step("s", TransformConfig({"v": "1"}), retry=policy, on_unknown_outcome=unknown)
+
+
+@given(policies, st.integers(1, 20), st.sampled_from(UnknownOutcomePolicy))
 def test_only_a_retryable_failure_before_the_last_attempt_is_tried_again(
+    policy: RetryPolicy, attempt: int, unknown: UnknownOutcomePolicy
+) -> None:
+    step = step_of(policy, unknown)
+    retryable = StepFailed("No.", "X", is_retryable=True)
+
+    assert may_retry(step, attempt, retryable) == (attempt < policy.max_attempts)
+    assert not may_retry(step, attempt, StepFailed("No.", "X"))
+
+
+@given(policies, st.integers(1, 20))
+def test_an_effect_that_may_have_happened_is_not_tried_again_by_at_most_once(
     policy: RetryPolicy, attempt: int
 ) -> None:
-    assert may_retry(policy, attempt, is_retryable=True) == (attempt < policy.max_attempts)
-    assert not may_retry(policy, attempt, is_retryable=False)
+    lost = StepFailed("No.", "X", is_retryable=True, is_outcome_unknown=True)
+
+    assert not may_retry(step_of(policy, UnknownOutcomePolicy.FAIL), attempt, lost)
+
+
+@given(policies, st.integers(1, 10), st.floats(0, 1), st.timedeltas())
+def test_what_is_asked_to_wait_is_granted_within_five_minutes(
+    policy: RetryPolicy, attempt: int, fraction: float, asked: timedelta
+) -> None:
+    own = backoff(policy, attempt, fraction)
+    wait = wait_before_next(policy, attempt, fraction, asked)
+
+    assert own <= wait <= max(own, LONGEST_ASKED)
+    assert asked > LONGEST_ASKED or wait == max(own, asked)
+    assert wait_before_next(policy, attempt, fraction, None) == own
 
 
 @given(policies, st.integers(1, 10), st.floats(0, 1))

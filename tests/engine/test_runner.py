@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from promptpilot.engine.definition import StepType
 from promptpilot.engine.lease import beat, monotonic
 from promptpilot.engine.runner import Runner, RunnerSettings
+from promptpilot.engine.step_configs import StepType
 from promptpilot.engine.steps.base import Done, StepContext
 from promptpilot.errors import InvariantBroken
 from promptpilot.models import Execution, WorkflowVersion

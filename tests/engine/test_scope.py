@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from promptpilot.engine.definition import Step, TransformConfig
+from promptpilot.engine.definition import Step
 from promptpilot.engine.expression import ExpressionFailed
 from promptpilot.engine.lifecycle import StepStatus
 from promptpilot.engine.reasons import reason
 from promptpilot.engine.scope import Outcome, Progress, SkipReason
+from promptpilot.engine.step_configs import TransformConfig
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
 START = Progress({"title": "x"}, {"trigger": {"type": "WEBHOOK"}})

@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 from promptpilot.engine import story
 from promptpilot.engine.commits import open_committer
 from promptpilot.engine.commits.items import Claimed
-from promptpilot.engine.definition import Definition, Step, StepType
+from promptpilot.engine.definition import Definition, Step
 from promptpilot.engine.lifecycle import StepStatus
 from promptpilot.engine.scope import SkipReason
-from promptpilot.engine.steps.base import Done, StepContext
+from promptpilot.engine.step_configs import StepType
+from promptpilot.engine.steps.base import Done, StepContext, Waiting
 from promptpilot.engine.steps.registry import EXECUTORS
-from promptpilot.engine.story import load_progress
+from promptpilot.engine.story import load_story
 from promptpilot.models import StepExecution
 from promptpilot.models.database import connect
 from tests.support import database as databases
@@ -40,7 +41,7 @@ class Watching:
 
     seen: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
-    async def run(self, context: StepContext) -> Done:
+    async def run(self, context: StepContext) -> Done | Waiting:
         """Remember the scope and do the work."""
         self.seen[context.step.name] = context.scope
         return await EXECUTORS[context.step.type].run(context)
@@ -112,7 +113,7 @@ def test_what_is_read_back_is_what_the_steps_saw(
             for position in reversed(range(len(definition.steps))):
                 await StepExecution.filter(position__gte=position).delete()
                 name = definition.steps[position].name
-                scope = (await load_progress(claimed, definition)).scope()
+                scope = (await load_story(claimed, definition)).progress.scope()
                 if name in watching.seen:
                     assert _own(scope) == _own(watching.seen[name])
 
@@ -124,7 +125,7 @@ def _own(scope: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def test_at_the_first_claim_nothing_is_read(bench: Bench) -> None:
-    progress = await load_progress(made_claimed(input='{"n":1}'), Definition())
+    progress = (await load_story(made_claimed(input='{"n":1}'), Definition())).progress
 
     assert (progress.input, progress.results) == ({"n": 1}, {})
 

@@ -10,21 +10,27 @@ from datetime import timedelta
 from typing import Any
 
 from promptpilot import ids
-from promptpilot.engine.advance import Tools
 from promptpilot.engine.commits import Committer
 from promptpilot.engine.commits.items import Claimed
 from promptpilot.engine.control import Control
-from promptpilot.engine.definition import Definition, ModelProvider, StepType, digest, dump
+from promptpilot.engine.decisions import Decisions
+from promptpilot.engine.definition import Definition, digest, dump
+from promptpilot.engine.egress.client import HttpClient
 from promptpilot.engine.launch import Launcher, LaunchRequest, Target
+from promptpilot.engine.ports import HttpSender
 from promptpilot.engine.providers.base import Provider
 from promptpilot.engine.runner import Runner, RunnerSettings
+from promptpilot.engine.step_configs import ModelProvider, StepType
+from promptpilot.engine.step_secrets import SecretStore
 from promptpilot.engine.steps.base import StepExecutor
+from promptpilot.engine.tools import Tools
 from promptpilot.engine.triggers.kinds import TriggerType
 from promptpilot.engine.versions import Versions
 from promptpilot.models import Execution, ExecutionEvent, WorkflowVersion
 from promptpilot.models.database import Database
 from tests.support.clock import ManualClock
 from tests.support.fakes import FakeFeed, FakeWaker
+from tests.support.tools import VAULT, make_tools
 
 #: Nobody waits that long when what is tested works.
 PATIENCE_SECONDS = 20.0
@@ -41,6 +47,7 @@ class Bench:
     versions: Versions = field(default_factory=Versions)
     feed: FakeFeed = field(default_factory=FakeFeed)
     waker: FakeWaker = field(default_factory=FakeWaker)
+    http: HttpSender = field(default_factory=HttpClient)
 
     @property
     def launcher(self) -> Launcher:
@@ -55,7 +62,24 @@ class Bench:
     @property
     def tools(self) -> Tools:
         """Give what driving needs, with the real executors and providers."""
-        return Tools(self.committer, self.versions, self.feed)
+        return make_tools(
+            self.database,
+            self.committer,
+            self.feed,
+            clock=self.clock,
+            versions=self.versions,
+            http=self.http,
+        )
+
+    @property
+    def secret_store(self) -> SecretStore:
+        """Give what seals and opens the secrets of steps."""
+        return SecretStore(self.database, VAULT, self.clock)
+
+    @property
+    def decisions(self) -> Decisions:
+        """Give what takes people's answers."""
+        return Decisions(self.database, self.clock)
 
     def tools_with(
         self,

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from promptpilot.engine.definition import (
+from promptpilot.engine.definition import DataType, Step, Variable
+from promptpilot.engine.drafts import WorkflowDraft
+from promptpilot.engine.step_configs import (
     ConditionConfig,
-    DataType,
     ModelProvider,
     ModelTarget,
     PromptConfig,
-    Step,
     TransformConfig,
-    Variable,
 )
-from promptpilot.engine.drafts import WorkflowDraft
 
 
 def transform(name: str, id: str = "", **fields: str) -> Step:

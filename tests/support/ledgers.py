@@ -6,11 +6,13 @@ from typing import Any
 
 from promptpilot import ids
 from promptpilot.engine.commits.items import Claimed, Columns, FencedWrite, Opening
-from promptpilot.engine.definition import Step, TransformConfig
-from promptpilot.engine.ledger import AttemptMark, Ended, Entry, Place
+from promptpilot.engine.definition import Step
+from promptpilot.engine.ledger import Entry
+from promptpilot.engine.ledger_rows import AttemptMark, Ended, Place
 from promptpilot.engine.lifecycle import StepStatus
 from promptpilot.engine.reasons import Reason, reason
 from promptpilot.engine.scope import Outcome
+from promptpilot.engine.step_configs import TransformConfig
 from promptpilot.models.database import Database
 
 #: The tables that a holder's write reaches.
@@ -132,6 +134,8 @@ def made_claimed(**fields: Any) -> Claimed:
         "crashes": 0,
         "last_seq": 2,
         "is_cancel_requested": False,
+        "is_pause_requested": False,
+        "deadline_at": None,
         "waited_for": None,
         "trigger_type": "WEBHOOK",
         "trigger_id": None,

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from promptpilot.engine.definition import Definition, ModelProvider, ModelTarget, PromptConfig, Step
+from promptpilot.engine.definition import Definition, Step
 from promptpilot.engine.providers.base import ModelReply, ModelRequest, Provider
+from promptpilot.engine.step_configs import ModelProvider, ModelTarget, PromptConfig
 
 Answer = str | Exception | asyncio.Event
 

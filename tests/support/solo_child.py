@@ -13,14 +13,13 @@ import signal
 import sys
 from pathlib import Path
 
-from promptpilot.engine.advance import Tools
 from promptpilot.engine.commits import open_committer
-from promptpilot.engine.definition import ModelProvider
 from promptpilot.engine.providers.base import ModelReply, ModelRequest
 from promptpilot.engine.solo import EXIT_TRY_AGAIN, Orders, work
-from promptpilot.engine.versions import Versions
+from promptpilot.engine.step_configs import ModelProvider
 from promptpilot.models.database import connect
 from tests.support.fakes import FakeFeed
+from tests.support.tools import make_tools
 
 _ODD = 3
 
@@ -42,7 +41,7 @@ async def _work(orders: Orders, url: str, fifo: Path) -> None:
     database = await connect(url)
     committer = await open_committer(database)
     providers = {ModelProvider.SIMULATOR: WaitingModel(fifo)}
-    tools = Tools(committer, Versions(), FakeFeed(), providers=providers)
+    tools = make_tools(database, committer, FakeFeed(), providers=providers)
     working = asyncio.create_task(work(orders, tools, lambda: False))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, working.cancel)
     await asyncio.wait([working])

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from promptpilot import cli
-from promptpilot.engine.definition import ModelProvider
 from promptpilot.engine.providers import registry
 from promptpilot.engine.solo import SoloSettings
+from promptpilot.engine.step_configs import ModelProvider
 from tests.support.effects import RecordingProvider
 from workers import workplace
 

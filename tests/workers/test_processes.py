@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from promptpilot.backbone import Backbone, open_backbone
-from promptpilot.engine.definition import ModelProvider, ModelTarget, PromptConfig, Step
+from promptpilot.engine.definition import Step
 from promptpilot.engine.drafts import WorkflowDraft
 from promptpilot.engine.principal import Principal
+from promptpilot.engine.step_configs import ModelProvider, ModelTarget, PromptConfig
 from promptpilot.example import workflow_draft
 from promptpilot.models import Execution
 from tests.support.backbones import settings_for

@@ -28,14 +28,21 @@ FIRING_COLUMNS = (
 class Opening:
     """A new execution with its first event, and what makes it unique.
 
-    At most one of `firing` and `idempotency` is set; each is a row whose unique key admits one
-    execution. `start_in_ms` is the wait before it may be claimed.
+    At most one of `firing`, `idempotency` and `dead_letter_id` is set; each is a row whose unique
+    key, or whose status OPEN, admits one execution. `start_in_ms` is the wait before it may be
+    claimed, `deadline_in_ms` the time it has from then on. `steps` and `events` (from number 2)
+    are what it takes over from the execution that it repeats, outputs kept aside included.
     """
 
     execution: Columns
     firing: Columns | None = None
     idempotency: Columns | None = None
+    dead_letter_id: str | None = None
     start_in_ms: int = 0
+    deadline_in_ms: int | None = None
+    position: int = 0
+    steps: tuple[Columns, ...] = ()
+    events: tuple[Columns, ...] = ()
 
     @property
     def id(self) -> str:
@@ -45,7 +52,9 @@ class Opening:
     @property
     def size(self) -> int:
         """About how many bytes it stores."""
-        return len(self.execution["input"]) + len((self.firing or {}).get("payload") or "")
+        outputs = sum(len(row["output"] or "") for row in self.steps)
+        payload = len((self.firing or {}).get("payload") or "")
+        return len(self.execution["input"]) + payload + outputs
 
     @property
     def unique_key(self) -> tuple[str, ...] | None:
@@ -55,6 +64,8 @@ class Opening:
             return ("key", row["workspace_id"], row["operation"], row["key"])
         if self.firing is not None and self.firing["dedupe_key"] is not None:
             return ("firing", self.firing["trigger_id"], self.firing["dedupe_key"])
+        if self.dead_letter_id is not None:
+            return ("dead letter", self.dead_letter_id)
         return None
 
 
@@ -89,6 +100,8 @@ class Claimed:
     crashes: int
     last_seq: int
     is_cancel_requested: bool
+    is_pause_requested: bool
+    deadline_at: int | None
     waited_for: str | None
     trigger_type: str
     trigger_id: str | None
@@ -121,7 +134,8 @@ class FencedWrite:
     """One transaction of the holder of an execution: its new columns, rows and events.
 
     It happens only if `fence` is current, the execution RUNNING and `expected_seq` the number of
-    its newest event, which also makes it safe to send again after a lost answer.
+    its newest event, which also makes it safe to send again after a lost answer; a pause only if
+    it is still asked for.
     """
 
     id: str
@@ -131,6 +145,7 @@ class FencedWrite:
     steps: tuple[Columns, ...] = ()
     attempts: tuple[Columns, ...] = ()
     events: tuple[Columns, ...] = ()
+    large_outputs: tuple[Columns, ...] = ()
     dead_letter: Columns | None = None
 
     @property
@@ -142,6 +157,7 @@ class FencedWrite:
     def size(self) -> int:
         """About how many bytes it stores."""
         texts = [self.columns.get("output"), *(row.get("output") for row in self.steps)]
+        texts += [row["body"] for row in self.large_outputs]
         return sum(len(text) for text in texts if text)
 
 

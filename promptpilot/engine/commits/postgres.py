@@ -98,7 +98,11 @@ class PostgresStore:
 
     async def _open(self, openings: Sequence[Opening]) -> list[int | None]:
         rows = await self._fetch(
-            "open", _json([_opening_row(each) for each in openings]), self._now
+            "open",
+            _json([_opening_row(each) for each in openings]),
+            _json([row for each in openings for row in each.steps]),
+            _json([row for each in openings for row in each.events]),
+            self._now,
         )
         stored = {row["id"]: row["now"] for row in rows}
         missing = [each.id for each in openings if each.id not in stored]
@@ -131,6 +135,7 @@ class PostgresStore:
             _json([row for write in ordered for row in write.events]),
             _json([write.dead_letter for write in ordered if write.dead_letter is not None]),
             self._now,
+            _json([row for write in ordered for row in write.large_outputs]),
         )
         done = {row["id"]: _recorded(row) for row in rows}
         missing = [write for write in writes if write.id not in done]
@@ -173,6 +178,10 @@ def _opening_row(opening: Opening) -> Columns:
         "has_key": opening.idempotency is not None,
         "has_firing": opening.firing is not None,
         "start_in_ms": opening.start_in_ms,
+        "deadline_in_ms": opening.deadline_in_ms,
+        "position": opening.position,
+        "event_count": len(opening.events),
+        "dead_letter_id": opening.dead_letter_id,
     }
 
 

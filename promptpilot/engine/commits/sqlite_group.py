@@ -36,7 +36,12 @@ class Group:
         self._connection = connection
         self._now = now
         self._sql = statements(Dialect.SQLITE)
-        self._gathered: dict[str, list[Columns]] = {"events": [], "steps": [], "attempts": []}
+        self._gathered: dict[str, list[Columns]] = {
+            "events": [],
+            "steps": [],
+            "attempts": [],
+            "large_outputs": [],
+        }
 
     def write(self, item: Item) -> Any:
         """Do one write and return its outcome; its gathered rows come later."""
@@ -63,9 +68,14 @@ class Group:
             **opening.execution,
             **(opening.idempotency or {}),
             "start_in_ms": opening.start_in_ms,
+            "deadline_in_ms": opening.deadline_in_ms,
+            "position": opening.position,
+            "event_count": len(opening.events),
+            "dead_letter_id": opening.dead_letter_id,
         }
         if self._is_first(opening, values) and self._one("open", values):
             self._gather_status(opening.id, 1, None, opening.execution["status"])
+            self._take_over(opening, values)
             return self._now
         row = self._one("stored", values)
         return None if row is None else int(row["created_at"])
@@ -74,7 +84,17 @@ class Group:
         """Take the opening's unique key; False if it is taken, be it by the opening itself."""
         if opening.idempotency is not None:
             return self._one("hold_key", values) is not None
+        if opening.dead_letter_id is not None:
+            return self._one("replay", values) is not None
         return opening.firing is None or self._one("fire", values) is not None
+
+    def _take_over(self, opening: Opening, values: Columns) -> None:
+        """Store what the execution takes over from the one that it repeats."""
+        self._gathered["steps"] += opening.steps
+        self._gathered["events"] += [{**each, "seq": each["number"]} for each in opening.events]
+        aside = [row["path"] for row in opening.steps if row["output_bytes"] is not None]
+        if aside:
+            self._all("take_over", {**values, "paths": orjson.dumps(aside).decode()})
 
     def _claim(self, claim: Claim) -> list[Claimed]:
         due = self._all("due", {"limit": claim.limit})
@@ -84,10 +104,10 @@ class Group:
             row = self._one("claim", {**values, "id": before["id"]})
             if row["last_seq"] > before["last_seq"]:
                 self._gather_status(row["id"], row["last_seq"], before["status"], row["status"])
-            asked = bool(row["is_cancel_requested"])
             told = {name: row[name] for name in row.keys() if name != "status"}  # noqa: SIM118
-            extra = {"is_cancel_requested": asked, "waited_for": before["wait_reason"]}
-            claimed.append(Claimed(**{**told, **extra}))
+            asked = ("is_cancel_requested", "is_pause_requested")
+            told |= {name: bool(row[name]) for name in asked}
+            claimed.append(Claimed(**told, waited_for=before["wait_reason"]))
         return claimed
 
     def _renew(self, beat: Renewal) -> Renewed | None:
@@ -118,6 +138,7 @@ class Group:
     def _gather(self, write: FencedWrite) -> None:
         self._gathered["steps"] += write.steps
         self._gathered["attempts"] += write.attempts
+        self._gathered["large_outputs"] += write.large_outputs
         self._gathered["events"] += [
             {**each, "seq": write.expected_seq + each["number"]} for each in write.events
         ]

@@ -15,8 +15,8 @@ from promptpilot.errors import StepFailed
 
 _READ_BYTES = 16 * 1024
 _MIN_FINAL_STATUS = 200
-#: A body in small chunks is some times as large on the wire.
-_MAX_CHUNK_OVERHEAD = 6
+#: A body in chunks is larger on the wire; one in chunks of some bytes costs too much to read.
+_MAX_CHUNK_OVERHEAD = 2
 
 
 class _MeteredStream(httpcore2.AsyncNetworkStream):

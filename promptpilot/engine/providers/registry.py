@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from promptpilot.engine.definition import ModelProvider
 from promptpilot.engine.providers.base import Provider
 from promptpilot.engine.providers.simulator import Simulator
+from promptpilot.engine.step_configs import ModelProvider
 
 PROVIDERS: Mapping[ModelProvider, Provider] = {ModelProvider.SIMULATOR: Simulator()}

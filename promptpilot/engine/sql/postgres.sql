@@ -1,18 +1,19 @@
 -- The ledger's statements for PostgreSQL. A statement takes a whole group of writes as JSON and is
 -- one commit. `now` is the database's clock unless the last parameter says otherwise.
 
--- open: Stores new executions ($1) with their first event, each at most once for its key or firing. Returns (id, now) of those stored.
+-- open: Stores new executions ($1) with their first event, and the steps ($2) and events ($3) that they take over, each at most once for its key, firing or dead letter. Returns (id, now) of those stored.
 WITH o AS MATERIALIZED (
     SELECT * FROM json_to_recordset($1::json) AS o(
         id text, workspace_id text, workflow_id text, workflow_version_id text,
         workflow_revision bigint, status text, wait_reason text, start_in_ms bigint,
+        deadline_in_ms bigint, position bigint, event_count bigint, dead_letter_id text,
         trigger_type text, trigger_id text, firing_id text, trigger_data json, started_by text,
         idempotency_key text, retry_of_id text, input json, has_key boolean, has_firing boolean,
         operation text, request_sha256 text,
         dedupe_key text, body_sha256 text, scheme text, is_verified boolean,
         used_previous_secret boolean, payload json, source_ip text, actor_id text)
 ), t AS MATERIALIZED (
-    SELECT coalesce($2::bigint, (extract(epoch FROM clock_timestamp()) * 1000)::bigint) AS now
+    SELECT coalesce($4::bigint, (extract(epoch FROM clock_timestamp()) * 1000)::bigint) AS now
 ), k AS (
     INSERT INTO idempotency_keys AS held
         (workspace_id, operation, key, request_sha256, result_id, created_at)
@@ -35,21 +36,55 @@ WITH o AS MATERIALIZED (
     ORDER BY o.trigger_id, o.dedupe_key
     ON CONFLICT DO NOTHING
     RETURNING execution_id
+), r AS (
+    UPDATE dead_letters d SET status = 'REPLAYED', replay_execution_id = o.id,
+        resolved_by = o.started_by, resolved_at = t.now
+    FROM o, t WHERE d.id = o.dead_letter_id AND d.status = 'OPEN'
+    RETURNING d.replay_execution_id
 ), e AS (
     INSERT INTO executions (id, workspace_id, workflow_id, workflow_version_id, workflow_revision,
-        status, wait_reason, ready_at, last_seq, trigger_type, trigger_id, firing_id, trigger_data,
-        started_by, idempotency_key, retry_of_id, input, created_at)
+        status, wait_reason, ready_at, deadline_at, position, last_seq, trigger_type, trigger_id,
+        firing_id, trigger_data, started_by, idempotency_key, retry_of_id, input, created_at)
     SELECT o.id, o.workspace_id, o.workflow_id, o.workflow_version_id, o.workflow_revision,
-        o.status, o.wait_reason, t.now + o.start_in_ms, 1, o.trigger_type, o.trigger_id,
+        o.status, o.wait_reason, t.now + o.start_in_ms,
+        t.now + o.start_in_ms + o.deadline_in_ms, o.position, 1 + o.event_count, o.trigger_type,
+        o.trigger_id,
         o.firing_id, o.trigger_data, o.started_by, o.idempotency_key, o.retry_of_id, o.input, t.now
     FROM o, t
     WHERE (NOT o.has_key OR o.id IN (SELECT result_id FROM k))
         AND (NOT o.has_firing OR o.id IN (SELECT execution_id FROM f))
+        AND (o.dead_letter_id IS NULL OR o.id IN (SELECT replay_execution_id FROM r))
     ON CONFLICT (id) DO NOTHING
-    RETURNING id, status
+    RETURNING id, status, retry_of_id
+), s AS (
+    INSERT INTO step_executions (execution_id, path, position, step_id, step_name, step_type,
+        status, skip_reason, attempt, fence, attempt_started_at, finished_at, input, output,
+        output_bytes, error, reused_from, cost_micros)
+    SELECT s.execution_id, s.path, s.position, s.step_id, s.step_name, s.step_type, s.status,
+        s.skip_reason, 0, 0, s.attempt_started_at, t.now, s.input, s.output, s.output_bytes,
+        s.error, s.reused_from, 0
+    FROM json_to_recordset($2::json) AS s(
+        execution_id text, path text, position bigint, step_id text, step_name text,
+        step_type text, status text, skip_reason text, attempt_started_at bigint, input json,
+        output json, output_bytes bigint, error json, reused_from text)
+    JOIN e ON e.id = s.execution_id, t
+    RETURNING execution_id, path, output_bytes
+), l AS (
+    INSERT INTO large_outputs (execution_id, path, sha256, body, created_at)
+    SELECT s.execution_id, s.path, l.sha256, l.body, t.now
+    FROM s JOIN e ON e.id = s.execution_id
+    JOIN large_outputs l ON l.execution_id = e.retry_of_id AND l.path = s.path, t
+    WHERE s.output_bytes IS NOT NULL
 ), v AS (
     INSERT INTO execution_events (execution_id, seq, kind, at, to_status)
     SELECT e.id, 1, 'EXECUTION_STATUS_CHANGED', t.now, e.status FROM e, t
+), w AS (
+    INSERT INTO execution_events
+        (execution_id, seq, kind, at, path, attempt, from_status, to_status)
+    SELECT v.execution_id, v.number, v.kind, t.now, v.path, v.attempt, v.from_status, v.to_status
+    FROM json_to_recordset($3::json) AS v(execution_id text, number bigint, kind text, path text,
+        attempt bigint, from_status text, to_status text)
+    JOIN e ON e.id = v.execution_id, t
 )
 SELECT e.id, t.now FROM e, t;
 
@@ -73,8 +108,9 @@ WITH t AS MATERIALIZED (
     RETURNING e.id, e.workspace_id, e.workflow_id, e.workflow_version_id, e.workflow_revision,
         e.fence, e.position, e.current_path, e.current_attempt, e.step_started_at,
         e.attempt_started_at, e.crashes, e.last_seq,
-        e.cancel_requested_at IS NOT NULL AS is_cancel_requested, e.trigger_type, e.trigger_id,
-        e.trigger_data, e.input, e.created_at, t.now, e.priority,
+        e.cancel_requested_at IS NOT NULL AS is_cancel_requested,
+        e.pause_requested_at IS NOT NULL AS is_pause_requested, e.deadline_at, e.trigger_type,
+        e.trigger_id, e.trigger_data, e.input, e.created_at, t.now, e.priority,
         due.status AS from_status, due.wait_reason AS from_reason
 ), v AS (
     INSERT INTO execution_events (execution_id, seq, kind, at, from_status, to_status)
@@ -83,8 +119,8 @@ WITH t AS MATERIALIZED (
 )
 SELECT u.id, u.workspace_id, u.workflow_id, u.workflow_version_id, u.workflow_revision, u.fence,
     u.position, u.current_path, u.current_attempt, u.step_started_at, u.attempt_started_at,
-    u.crashes, u.last_seq, u.is_cancel_requested, u.from_reason AS waited_for, u.trigger_type, u.trigger_id, u.trigger_data,
-    u.input, u.created_at, u.now
+    u.crashes, u.last_seq, u.is_cancel_requested, u.is_pause_requested, u.deadline_at,
+    u.from_reason AS waited_for, u.trigger_type, u.trigger_id, u.trigger_data, u.input, u.created_at, u.now
 FROM u ORDER BY u.priority DESC, u.created_at, u.id;
 
 -- renew: Prolongs the leases ($1: id, fence, lease_ms) that still hold. Returns what was asked of them meanwhile.
@@ -96,20 +132,25 @@ WHERE e.id = r.id AND e.fence = r.fence AND e.status = 'RUNNING'
 RETURNING e.id, e.fence, e.cancel_requested_at IS NOT NULL AS is_cancel_requested,
     e.pause_requested_at IS NOT NULL AS is_pause_requested;
 
--- record: Writes of holders: executions ($1), steps ($2), attempts ($3), events ($4), dead letters ($5). The guarded UPDATE locks the row and admits the rest.
+-- record: Writes of holders: executions ($1), steps ($2), attempts ($3), events ($4), dead letters ($5), outputs kept aside ($7). The guarded UPDATE locks the row and admits the rest. No wait outlasts the deadline.
 WITH w AS MATERIALIZED (
     SELECT * FROM json_to_recordset($1::json) AS w(
         id text, fence bigint, expected_seq bigint, event_count bigint, status text,
-        wait_reason text, ready_in_ms bigint, position bigint, current_path text,
+        wait_reason text, paused_wait_reason text, ready_at bigint, ready_in_ms bigint,
+        position bigint, current_path text,
         current_attempt bigint, step_started_at bigint, is_final boolean, is_progress boolean,
-        output json, error json, prompt_tokens bigint, completion_tokens bigint,
-        cost_micros bigint, has_unknown_cost boolean)
+        output json, output_bytes bigint, error json, prompt_tokens bigint,
+        completion_tokens bigint, cost_micros bigint, has_unknown_cost boolean)
 ), t AS MATERIALIZED (
     SELECT coalesce($6::bigint, (extract(epoch FROM clock_timestamp()) * 1000)::bigint) AS now
 ), u AS (
     UPDATE executions e SET
         status = w.status, wait_reason = w.wait_reason,
-        ready_at = CASE WHEN w.status = 'RUNNING' THEN e.ready_at ELSE t.now + w.ready_in_ms END,
+        paused_wait_reason = w.paused_wait_reason,
+        ready_at = CASE w.status WHEN 'RUNNING' THEN e.ready_at WHEN 'WAITING' THEN
+            least(coalesce(w.ready_at, t.now + w.ready_in_ms), e.deadline_at) END,
+        paused_ready_at = CASE WHEN w.paused_wait_reason IS NOT NULL THEN
+            least(coalesce(w.ready_at, t.now + w.ready_in_ms), e.deadline_at) END,
         owner = CASE WHEN w.status = 'RUNNING' THEN e.owner END,
         position = w.position, current_path = w.current_path,
         current_attempt = w.current_attempt,
@@ -118,7 +159,7 @@ WITH w AS MATERIALIZED (
             ELSE coalesce(w.step_started_at, t.now) END,
         attempt_started_at = CASE WHEN w.current_path IS NULL THEN NULL ELSE t.now END,
         crashes = CASE WHEN w.is_progress THEN 0 ELSE e.crashes END,
-        output = w.output, error = w.error,
+        output = w.output, output_bytes = w.output_bytes, error = w.error,
         prompt_tokens = e.prompt_tokens + w.prompt_tokens,
         completion_tokens = e.completion_tokens + w.completion_tokens,
         cost_micros = e.cost_micros + w.cost_micros,
@@ -128,22 +169,41 @@ WITH w AS MATERIALIZED (
     FROM w, t
     WHERE e.id = w.id AND e.fence = w.fence AND e.status = 'RUNNING'
         AND e.last_seq = w.expected_seq
+        AND (w.status <> 'PAUSED' OR e.pause_requested_at IS NOT NULL)
     RETURNING e.id, e.workspace_id, e.workflow_id, w.expected_seq, e.last_seq, t.now,
         e.cancel_requested_at IS NOT NULL AS is_cancel_requested,
         e.pause_requested_at IS NOT NULL AS is_pause_requested
 ), s AS (
-    INSERT INTO step_executions (execution_id, path, position, step_id, step_name, step_type,
-        status, skip_reason, attempt, fence, started_at, attempt_started_at, finished_at, input,
-        output, error, model_calls, prompt_tokens, completion_tokens, cost_micros)
+    -- Only a waiting step may change; the status NULL, which no row may have, refuses the others.
+    INSERT INTO step_executions AS held (execution_id, path, position, step_id, step_name,
+        step_type, status, skip_reason, attempt, fence, started_at, attempt_started_at,
+        finished_at, wake_at, input, output, output_bytes, error, model_calls, prompt_tokens,
+        completion_tokens, cost_micros)
     SELECT s.execution_id, s.path, s.position, s.step_id, s.step_name, s.step_type, s.status,
-        s.skip_reason, s.attempt, s.fence, s.started_at, s.attempt_started_at, u.now, s.input,
-        s.output, s.error, s.model_calls, s.prompt_tokens, s.completion_tokens, s.cost_micros
+        s.skip_reason, s.attempt, s.fence, s.started_at, s.attempt_started_at,
+        CASE WHEN s.status <> 'WAITING' THEN u.now END,
+        coalesce(s.wake_at, u.now + s.wake_in_ms), s.input, s.output, s.output_bytes, s.error,
+        s.model_calls, s.prompt_tokens, s.completion_tokens, s.cost_micros
     FROM json_to_recordset($2::json) AS s(
         execution_id text, path text, position bigint, step_id text, step_name text,
         step_type text, status text, skip_reason text, attempt bigint, fence bigint,
-        started_at bigint, attempt_started_at bigint, input json, output json, error json,
-        model_calls json, prompt_tokens bigint, completion_tokens bigint, cost_micros bigint)
+        started_at bigint, attempt_started_at bigint, wake_at bigint, wake_in_ms bigint,
+        input json, output json, output_bytes bigint, error json, model_calls json,
+        prompt_tokens bigint, completion_tokens bigint, cost_micros bigint)
     JOIN u ON u.id = s.execution_id
+    ON CONFLICT (execution_id, path) DO UPDATE SET
+        status = CASE held.status WHEN 'WAITING' THEN excluded.status END,
+        attempt = excluded.attempt, fence = excluded.fence,
+        attempt_started_at = excluded.attempt_started_at, finished_at = excluded.finished_at,
+        wake_at = excluded.wake_at, input = coalesce(excluded.input, held.input),
+        output = excluded.output, output_bytes = excluded.output_bytes, error = excluded.error,
+        model_calls = excluded.model_calls, prompt_tokens = excluded.prompt_tokens,
+        completion_tokens = excluded.completion_tokens, cost_micros = excluded.cost_micros
+), l AS (
+    INSERT INTO large_outputs (execution_id, path, sha256, body, created_at)
+    SELECT l.execution_id, l.path, l.sha256, l.body, u.now
+    FROM json_to_recordset($7::json) AS l(execution_id text, path text, sha256 text, body text)
+    JOIN u ON u.id = l.execution_id
 ), a AS (
     INSERT INTO step_attempts (execution_id, path, number, fence, status, started_at, finished_at,
         error, next_attempt_at, model_calls)

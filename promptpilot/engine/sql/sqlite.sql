@@ -22,15 +22,27 @@ VALUES (:firing_id, :workspace_id, :trigger_id, :trigger_type, 'STARTED', :dedup
 ON CONFLICT DO NOTHING
 RETURNING 1;
 
+-- replay: Resolves a dead letter that is open by a new execution. Returns a row if it was open.
+UPDATE dead_letters SET status = 'REPLAYED', replay_execution_id = :id, resolved_by = :started_by,
+    resolved_at = :now
+WHERE id = :dead_letter_id AND status = 'OPEN'
+RETURNING 1;
+
 -- open: Stores a new execution. Returns a row if it was stored.
 INSERT INTO executions (id, workspace_id, workflow_id, workflow_version_id, workflow_revision,
-    status, wait_reason, ready_at, last_seq, trigger_type, trigger_id, firing_id, trigger_data,
-    started_by, idempotency_key, retry_of_id, input, created_at)
+    status, wait_reason, ready_at, deadline_at, position, last_seq, trigger_type, trigger_id,
+    firing_id, trigger_data, started_by, idempotency_key, retry_of_id, input, created_at)
 VALUES (:id, :workspace_id, :workflow_id, :workflow_version_id, :workflow_revision,
-    :status, :wait_reason, :now + :start_in_ms, 1, :trigger_type, :trigger_id, :firing_id,
-    :trigger_data, :started_by, :idempotency_key, :retry_of_id, :input, :now)
+    :status, :wait_reason, :now + :start_in_ms, :now + :start_in_ms + :deadline_in_ms, :position,
+    1 + :event_count, :trigger_type, :trigger_id, :firing_id, :trigger_data, :started_by,
+    :idempotency_key, :retry_of_id, :input, :now)
 ON CONFLICT (id) DO NOTHING
 RETURNING 1;
+
+-- take_over: Copies outputs kept aside that go with steps taken over: paths in the list :paths.
+INSERT INTO large_outputs (execution_id, path, sha256, body, created_at)
+SELECT :id, path, sha256, body, :now FROM large_outputs
+WHERE execution_id = :retry_of_id AND path IN (SELECT value FROM json_each(:paths));
 
 -- due: Finds at most :limit executions that may be claimed.
 SELECT id, status, wait_reason, last_seq FROM executions
@@ -47,8 +59,8 @@ UPDATE executions SET
 WHERE id = :id
 RETURNING id, workspace_id, workflow_id, workflow_version_id, workflow_revision, fence, position,
     current_path, current_attempt, step_started_at, attempt_started_at, crashes, last_seq, status,
-    cancel_requested_at AS is_cancel_requested, trigger_type, trigger_id, trigger_data,
-    input, created_at, :now AS now;
+    cancel_requested_at AS is_cancel_requested, pause_requested_at AS is_pause_requested,
+    deadline_at, trigger_type, trigger_id, trigger_data, input, created_at, :now AS now;
 
 -- renew: Prolongs a lease that still holds. Returns what was asked of the execution meanwhile.
 UPDATE executions SET ready_at = :now + :lease_ms
@@ -56,10 +68,15 @@ WHERE id = :id AND fence = :fence AND status = 'RUNNING'
 RETURNING cancel_requested_at AS is_cancel_requested,
     pause_requested_at AS is_pause_requested;
 
--- record: The guarded UPDATE of a holder's write; its row admits the rest.
+-- record: The guarded UPDATE of a holder's write; its row admits the rest. No wait outlasts the deadline.
 UPDATE executions SET
-    status = :status, wait_reason = :wait_reason,
-    ready_at = CASE WHEN :status = 'RUNNING' THEN ready_at ELSE :now + :ready_in_ms END,
+    status = :status, wait_reason = :wait_reason, paused_wait_reason = :paused_wait_reason,
+    ready_at = CASE :status WHEN 'RUNNING' THEN ready_at WHEN 'WAITING' THEN
+        coalesce(min(coalesce(:ready_at, :now + :ready_in_ms), deadline_at),
+            :ready_at, :now + :ready_in_ms, deadline_at) END,
+    paused_ready_at = CASE WHEN :paused_wait_reason IS NOT NULL THEN
+        coalesce(min(coalesce(:ready_at, :now + :ready_in_ms), deadline_at),
+            :ready_at, :now + :ready_in_ms, deadline_at) END,
     owner = CASE WHEN :status = 'RUNNING' THEN owner END,
     position = :position, current_path = :current_path, current_attempt = :current_attempt,
     step_started_at = CASE WHEN :is_final THEN NULL
@@ -67,7 +84,7 @@ UPDATE executions SET
         ELSE coalesce(:step_started_at, :now) END,
     attempt_started_at = CASE WHEN :current_path IS NULL THEN NULL ELSE :now END,
     crashes = CASE WHEN :is_progress THEN 0 ELSE crashes END,
-    output = :output, error = :error,
+    output = :output, output_bytes = :output_bytes, error = :error,
     prompt_tokens = prompt_tokens + :prompt_tokens,
     completion_tokens = completion_tokens + :completion_tokens,
     cost_micros = cost_micros + :cost_micros,
@@ -75,6 +92,7 @@ UPDATE executions SET
     finished_at = CASE WHEN :is_final THEN :now END,
     last_seq = last_seq + :event_count
 WHERE id = :id AND fence = :fence AND status = 'RUNNING' AND last_seq = :expected_seq
+    AND (:status <> 'PAUSED' OR pause_requested_at IS NOT NULL)
 RETURNING workspace_id, workflow_id, last_seq,
     cancel_requested_at AS is_cancel_requested,
     pause_requested_at AS is_pause_requested;
@@ -88,16 +106,33 @@ FROM executions WHERE id = :id AND fence = :fence AND status = :status
 -- stored: Finds an opening that was sent again.
 SELECT created_at FROM executions WHERE id = :id;
 
--- steps: Stores steps that ended: the objects of the JSON list :rows.
-INSERT INTO step_executions (execution_id, path, position, step_id, step_name, step_type,
-    status, skip_reason, attempt, fence, started_at, attempt_started_at, finished_at, input,
-    output, error, model_calls, prompt_tokens, completion_tokens, cost_micros)
+-- steps: Stores steps that wait or ended: the objects of :rows. Only a waiting one may change; the status NULL, which no row may have, refuses the others.
+INSERT INTO step_executions AS held (execution_id, path, position, step_id, step_name, step_type,
+    status, skip_reason, attempt, fence, started_at, attempt_started_at, finished_at, wake_at,
+    input, output, output_bytes, error, model_calls, reused_from, prompt_tokens,
+    completion_tokens, cost_micros)
 SELECT value ->> 'execution_id', value ->> 'path', value ->> 'position', value ->> 'step_id',
     value ->> 'step_name', value ->> 'step_type', value ->> 'status', value ->> 'skip_reason',
     value ->> 'attempt', value ->> 'fence', value ->> 'started_at',
-    value ->> 'attempt_started_at', :now, value ->> 'input', value ->> 'output',
-    value ->> 'error', value ->> 'model_calls', value ->> 'prompt_tokens',
+    value ->> 'attempt_started_at',
+    CASE WHEN value ->> 'status' <> 'WAITING' THEN :now END,
+    coalesce(value ->> 'wake_at', :now + (value ->> 'wake_in_ms')),
+    value ->> 'input', value ->> 'output', value ->> 'output_bytes', value ->> 'error',
+    value ->> 'model_calls', value ->> 'reused_from', value ->> 'prompt_tokens',
     value ->> 'completion_tokens', value ->> 'cost_micros'
+FROM json_each(:rows) WHERE true
+ON CONFLICT (execution_id, path) DO UPDATE SET
+    status = CASE held.status WHEN 'WAITING' THEN excluded.status END,
+    attempt = excluded.attempt, fence = excluded.fence,
+    attempt_started_at = excluded.attempt_started_at, finished_at = excluded.finished_at,
+    wake_at = excluded.wake_at, input = coalesce(excluded.input, held.input),
+    output = excluded.output, output_bytes = excluded.output_bytes, error = excluded.error,
+    model_calls = excluded.model_calls, prompt_tokens = excluded.prompt_tokens,
+    completion_tokens = excluded.completion_tokens, cost_micros = excluded.cost_micros;
+
+-- large_outputs: Stores outputs that are kept aside: the objects of :rows.
+INSERT INTO large_outputs (execution_id, path, sha256, body, created_at)
+SELECT value ->> 'execution_id', value ->> 'path', value ->> 'sha256', value ->> 'body', :now
 FROM json_each(:rows);
 
 -- attempts: Stores attempts that ended without ending their steps: the objects of :rows.

@@ -2,7 +2,8 @@
 
 Rules: an executor sees no table, no ledger and no concrete provider; what it needs arrives in its
 `StepContext`. It may be called again after a crash, with the same idempotency key. It returns
-`Done` or raises `StepFailed`; anything else is a bug of ours.
+`Done` or `Waiting`, or raises `StepFailed`; anything else is a bug of ours. An executor that
+waits is asked to `resume` when its wait is over, by whatever worker then holds the execution.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from promptpilot.engine.definition import ModelProvider, Step
+from promptpilot.engine.definition import Step
 from promptpilot.engine.expression import parse
+from promptpilot.engine.lifecycle import WaitReason
+from promptpilot.engine.ports import HttpSender, StepSecrets
 from promptpilot.engine.providers.base import Provider
+from promptpilot.engine.step_configs import ModelProvider
 from promptpilot.errors import StepFailed
 
 
@@ -28,6 +32,8 @@ class StepContext:
     attempt: int
     idempotency_key: str
     providers: Mapping[ModelProvider, Provider]
+    http: HttpSender
+    secrets: StepSecrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,28 @@ class Done:
     cost_micros: int | None = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The step waits, without a worker, until an instant or an answer.
+
+    An `until` of None has no end. `input` is what a reader sees of the step meanwhile and after.
+    """
+
+    reason: WaitReason
+    until: datetime | None
+    input: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person chose at a DECISION step, who it was, and when."""
+
+    choice: str
+    comment: str | None
+    actor_id: str | None
+    at: datetime
+
+
 class ModelsFailed(StepFailed):
     """A PROMPT step failed; its calls are kept with the attempt."""
 
@@ -51,6 +79,8 @@ class ModelsFailed(StepFailed):
             failure.error_code,
             is_retryable=failure.is_retryable,
             details=failure.details,
+            retry_after=failure.retry_after,
+            is_outcome_unknown=failure.is_outcome_unknown,
         )
         self.model_calls = tuple(model_calls)
 
@@ -58,8 +88,19 @@ class ModelsFailed(StepFailed):
 class StepExecutor(Protocol):
     """Does the work of one type of step."""
 
-    async def run(self, context: StepContext) -> Done:
-        """Do the work. Raises `StepFailed`."""
+    async def run(self, context: StepContext) -> Done | Waiting:
+        """Do the work, or say what to wait for. Raises `StepFailed`."""
+        ...
+
+
+class Resumable(Protocol):
+    """What an executor that waits can do besides."""
+
+    def resume(self, context: StepContext, answer: Answer | None) -> Done:
+        """Return what came of a wait that is over; without an `answer` its time is up.
+
+        Has no effect outside. Raises `StepFailed`.
+        """
         ...
 
 

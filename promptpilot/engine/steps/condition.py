@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from promptpilot.engine.definition import ConditionConfig
 from promptpilot.engine.expression import evaluate_boolean, parse
+from promptpilot.engine.step_configs import ConditionConfig
 from promptpilot.engine.steps.base import Done, StepContext, resolve_inputs, scope_with
 
 

@@ -7,14 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from promptpilot.engine.definition import (
-    ModelErrorPolicy,
-    ModelTarget,
-    PromptConfig,
-    RoutingMode,
-)
 from promptpilot.engine.providers.base import ModelReply, ModelRequest
 from promptpilot.engine.reasons import Reason, reason_of
+from promptpilot.engine.step_configs import ModelErrorPolicy, ModelTarget, PromptConfig, RoutingMode
 from promptpilot.engine.steps.base import (
     Done,
     ModelsFailed,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from promptpilot.engine.definition import TransformConfig
 from promptpilot.engine.expression import parse
+from promptpilot.engine.step_configs import TransformConfig
 from promptpilot.engine.steps.base import Done, StepContext, resolve_inputs, scope_with
 from promptpilot.errors import StepFailed
 

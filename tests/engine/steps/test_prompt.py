@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from promptpilot.engine.definition import (
+from promptpilot.engine.definition import Step
+from promptpilot.engine.providers.base import ModelReply, ModelRequest
+from promptpilot.engine.step_configs import (
     ModelErrorPolicy,
     ModelProvider,
     ModelRouting,
     ModelTarget,
     PromptConfig,
     RoutingMode,
-    Step,
 )
-from promptpilot.engine.providers.base import ModelReply, ModelRequest
 from promptpilot.engine.steps.base import Done, ModelsFailed
 from promptpilot.engine.steps.prompt import PromptStep
 from promptpilot.errors import StepFailed

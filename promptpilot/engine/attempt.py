@@ -1,0 +1,238 @@
+"""Makes attempts at the steps of one claimed execution: does the work and judges what came of it.
+
+Rules: an attempt ends with what may be stored, whatever the executor did: within its time, as
+JSON of a bounded size, and without the secrets that were opened for it. No side effect begins
+unless the lease surely holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, cast
+
+import structlog
+
+from promptpilot import ids
+from promptpilot.clock import from_ms
+from promptpilot.engine import reasons
+from promptpilot.engine.commits.items import Claimed
+from promptpilot.engine.egress.messages import HttpRequest, HttpResponse
+from promptpilot.engine.lease import Lease
+from promptpilot.engine.ledger_rows import AttemptMark, Ended, Place, Usage
+from promptpilot.engine.lifecycle import StepStatus
+from promptpilot.engine.ports import HttpSender, OpenedSecrets
+from promptpilot.engine.providers.base import ModelReply, ModelRequest, Provider
+from promptpilot.engine.scope import Outcome, Progress
+from promptpilot.engine.scrub import Scrubber
+from promptpilot.engine.step_configs import StepType
+from promptpilot.engine.steps.base import (
+    Answer,
+    Done,
+    ModelsFailed,
+    Resumable,
+    StepContext,
+    Waiting,
+)
+from promptpilot.engine.tools import Tools
+from promptpilot.errors import InvalidInput, LeaseLost, StepFailed
+from promptpilot.models.columns import dump_json
+
+DEFAULT_STEP_TIMEOUT = timedelta(minutes=10)
+MAX_OUTPUT_BYTES = 16 * 1024 * 1024
+#: Types of steps that do something outside.
+_HAVE_EFFECTS = frozenset({StepType.PROMPT, StepType.WEBHOOK})
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """How long an attempt may take, and the code of an attempt that took longer."""
+
+    seconds: float
+    code: str
+
+
+class Attempts:
+    """Makes the attempts under one claim."""
+
+    def __init__(self, claimed: Claimed, lease: Lease, tools: Tools) -> None:
+        self._claimed = claimed
+        self._lease = lease
+        self._tools = tools
+        self._http = _FencedHttp(tools.http, lease)
+        self._providers = {
+            kind: _FencedProvider(each, lease) for kind, each in tools.providers.items()
+        }
+
+    async def make(self, place: Place, mark: AttemptMark, progress: Progress) -> Ended | Waiting:
+        """Do the work of a step. Raises `StepFailed`, whatever went wrong, or `LeaseLost`."""
+        self._lease.check()
+        secrets = self._tools.secrets(self._claimed.workspace_id)
+        context = self._context(place, mark, progress, secrets)
+        try:
+            result = await self._run(place, mark, context)
+        except LeaseLost:
+            raise
+        except StepFailed as failure:
+            raise _scrubbed(failure, Scrubber(secrets.revealed)) from None
+        except Exception as bug:
+            scrubber = Scrubber(secrets.revealed)
+            raise self._internal(place, bug, scrubber) from bug
+        scrubber = Scrubber(secrets.revealed)
+        if isinstance(result, Waiting):
+            return replace(result, input=scrubber.value(result.input))
+        return _ended(result, scrubber)
+
+    def resume(
+        self, place: Place, mark: AttemptMark, progress: Progress, answer: Answer | None
+    ) -> Ended:
+        """Return what came of a wait that is over. Raises `StepFailed`, whatever went wrong."""
+        secrets = self._tools.secrets(self._claimed.workspace_id)
+        executor = cast("Resumable", self._tools.executors[place.step.type])
+        try:
+            done = executor.resume(self._context(place, mark, progress, secrets), answer)
+        except StepFailed:
+            raise
+        except Exception as bug:
+            raise self._internal(place, bug, Scrubber(())) from bug
+        return _ended(done, Scrubber(()))
+
+    def has_effects(self, place: Place) -> bool:
+        """Whether an attempt that was cut off may have done something outside."""
+        return place.step.type in _HAVE_EFFECTS
+
+    async def _run(self, place: Place, mark: AttemptMark, context: StepContext) -> Done | Waiting:
+        allowed = self._limit(place, mark)
+        limit = asyncio.timeout(allowed.seconds)
+        try:
+            async with limit:
+                return await self._tools.executors[place.step.type].run(context)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+        raise self._too_late(place, allowed)
+
+    def _limit(self, place: Place, mark: AttemptMark) -> _Limit:
+        own = place.step.timeout_seconds or DEFAULT_STEP_TIMEOUT.total_seconds()
+        deadline = self._claimed.deadline_at
+        if deadline is None or mark.started_at + own * 1000 <= deadline:
+            return _Limit(own, reasons.STEP_TIMEOUT)
+        left = max(0, deadline - mark.started_at) / 1000
+        return _Limit(left, reasons.EXECUTION_TIMEOUT)
+
+    def _too_late(self, place: Place, allowed: _Limit) -> StepFailed:
+        is_step = allowed.code == reasons.STEP_TIMEOUT
+        what = f"The step took longer than {allowed.seconds:g} seconds."
+        return StepFailed(
+            what if is_step else reasons.PAST_DEADLINE["message"],
+            allowed.code,
+            is_retryable=is_step,
+            is_outcome_unknown=self.has_effects(place),
+        )
+
+    def _context(
+        self, place: Place, mark: AttemptMark, progress: Progress, secrets: OpenedSecrets
+    ) -> StepContext:
+        return StepContext(
+            step=place.step,
+            scope=progress.scope(),
+            now=from_ms(mark.started_at),
+            attempt=mark.number,
+            idempotency_key=ids.idempotency_key(self._claimed.id, place.path),
+            providers=self._providers,
+            http=self._http,
+            secrets=secrets,
+        )
+
+    def _internal(self, place: Place, bug: Exception, scrubber: Scrubber) -> StepFailed:
+        reference = ids.new_reference()
+        log.error(
+            "step.broken",
+            execution_id=self._claimed.id,
+            step_name=place.step.name,
+            reference=reference,
+            exception=scrubber.text("".join(traceback.format_exception(bug))),
+        )
+        message = f"Internal error; the log has it under reference {reference}."
+        is_unknown = self.has_effects(place)
+        return StepFailed(message, reasons.INTERNAL, is_outcome_unknown=is_unknown)
+
+
+class _FencedProvider:
+    """A provider that is asked only while the lease surely holds.
+
+    Since the step's own check other tasks had their turn, or the process may have been stopped.
+    """
+
+    def __init__(self, provider: Provider, lease: Lease) -> None:
+        self._provider = provider
+        self._lease = lease
+
+    async def complete(self, request: ModelRequest) -> ModelReply:
+        """Return the model's answer. Raises `StepFailed`."""
+        await self._lease.hold_or_hang()
+        return await self._provider.complete(request)
+
+
+class _FencedHttp:
+    """Sends requests only while the lease surely holds."""
+
+    def __init__(self, http: HttpSender, lease: Lease) -> None:
+        self._http = http
+        self._lease = lease
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """Return the answer. Raises `StepFailed`."""
+        await self._lease.hold_or_hang()
+        return await self._http.send(request)
+
+
+def failed(failure: StepFailed) -> Ended:
+    """Return what a failed attempt leaves behind."""
+    calls = failure.model_calls if isinstance(failure, ModelsFailed) else ()
+    return Ended(Outcome(StepStatus.FAILED, error=reasons.reason_of(failure)), model_calls=calls)
+
+
+def _ended(done: Done, scrubber: Scrubber) -> Ended:
+    """Return what a step leaves behind. Raises `StepFailed` for an output that cannot be stored."""
+    output = scrubber.value(done.output)
+    usage = Usage(done.prompt_tokens, done.completion_tokens, done.cost_micros)
+    return Ended(
+        Outcome(StepStatus.COMPLETED, output=output),
+        scrubber.value(done.input),
+        scrubber.value(list(done.model_calls)),
+        usage,
+        _stored_text(output),
+    )
+
+
+def _stored_text(output: Any) -> str:
+    try:
+        text = dump_json(output, ("output",))
+    except InvalidInput as fault:
+        raise StepFailed(fault.message, reasons.OUTPUT_INVALID, is_retryable=True) from fault
+    if len(text) > MAX_OUTPUT_BYTES:
+        message = f"The output is larger than {MAX_OUTPUT_BYTES // 1024**2} MiB."
+        raise StepFailed(message, reasons.OUTPUT_TOO_LARGE)
+    return text
+
+
+def _scrubbed(failure: StepFailed, scrubber: Scrubber) -> StepFailed:
+    """Return the failure without the secrets that were opened for its attempt."""
+    if scrubber.is_empty:
+        return failure
+    clean = StepFailed(
+        scrubber.text(failure.message),
+        failure.error_code,
+        is_retryable=failure.is_retryable,
+        details=scrubber.value(failure.details),
+        retry_after=failure.retry_after,
+        is_outcome_unknown=failure.is_outcome_unknown,
+    )
+    if isinstance(failure, ModelsFailed):
+        return ModelsFailed(clean, scrubber.value(list(failure.model_calls)))
+    return clean

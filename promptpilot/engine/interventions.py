@@ -1,0 +1,241 @@
+"""The ledger's moves from outside: what people do to an execution that they do not hold.
+
+Every move locks the execution's row first, so a race with its holder, or with another person, has
+exactly one outcome. A RUNNING execution gets a request that its holder obeys; every other one
+changes at once, with its events, in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from promptpilot.clock import Clock, to_ms
+from promptpilot.engine import events, lifecycle
+from promptpilot.engine.events import EventDraft
+from promptpilot.engine.lifecycle import (
+    ExecutionMove,
+    ExecutionStatus,
+    StepMove,
+    StepStatus,
+    WaitReason,
+)
+from promptpilot.models.address import Dialect
+from promptpilot.models.database import Database
+
+_FIND = """
+SELECT status, wait_reason, paused_wait_reason, paused_ready_at, last_seq
+FROM executions WHERE id = $1 AND workspace_id = $2
+"""
+_REQUEST_CANCEL = """
+UPDATE executions
+SET cancel_requested_at = coalesce(cancel_requested_at, $2),
+    cancel_reason = coalesce(cancel_reason, $3)
+WHERE id = $1 AND status = 'RUNNING'
+"""
+_CANCEL = """
+UPDATE executions
+SET status = 'CANCELLED', wait_reason = NULL, ready_at = NULL, owner = NULL, current_path = NULL,
+    paused_wait_reason = NULL, paused_ready_at = NULL, step_started_at = NULL,
+    attempt_started_at = NULL, finished_at = $2,
+    cancel_requested_at = coalesce(cancel_requested_at, $2),
+    cancel_reason = coalesce(cancel_reason, $3)
+WHERE id = $1 AND status IN ('PENDING', 'WAITING', 'PAUSED')
+"""
+_WAITING_STEP = """
+SELECT path, attempt FROM step_executions WHERE execution_id = $1 AND status = 'WAITING'
+"""
+_CANCEL_STEP = """
+UPDATE step_executions SET status = 'CANCELLED', finished_at = $2, wake_at = NULL
+WHERE execution_id = $1 AND status = 'WAITING'
+"""
+_REQUEST_PAUSE = """
+UPDATE executions SET pause_requested_at = coalesce(pause_requested_at, $2)
+WHERE id = $1 AND status = 'RUNNING'
+"""
+_PAUSE = """
+UPDATE executions
+SET status = 'PAUSED', pause_requested_at = $2, ready_at = NULL, wait_reason = NULL,
+    paused_wait_reason = $3, paused_ready_at = CASE WHEN $3 IS NOT NULL THEN ready_at END
+WHERE id = $1 AND status IN ('PENDING', 'WAITING')
+"""
+_WITHDRAW_PAUSE = """
+UPDATE executions SET pause_requested_at = NULL WHERE id = $1 AND status <> 'PAUSED'
+"""
+_RESUME = """
+UPDATE executions
+SET status = $2, wait_reason = $3, ready_at = $4, pause_requested_at = NULL,
+    paused_wait_reason = NULL, paused_ready_at = NULL
+WHERE id = $1 AND status = 'PAUSED'
+"""
+_DECIDE = """
+INSERT INTO decisions (execution_id, path, choice, comment, actor_id, at)
+VALUES ($1, $2, $3, $4, $5, $6)
+"""
+_WAKE = "UPDATE executions SET ready_at = $2 WHERE id = $1 AND status = 'WAITING'"
+_WAKE_LATER = "UPDATE executions SET paused_ready_at = $2 WHERE id = $1 AND status = 'PAUSED'"
+_TOLD = "UPDATE executions SET last_seq = $2 WHERE id = $1"
+_TELL = """
+INSERT INTO execution_events (execution_id, seq, kind, at, path, attempt, from_status, to_status)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An execution as a move found and locked it."""
+
+    status: ExecutionStatus
+    wait_reason: WaitReason | None
+    paused_wait_reason: WaitReason | None
+    paused_ready_at: int | None
+    last_seq: int
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether it waits for a decision, be it paused meanwhile or not."""
+        return WaitReason.DECISION in {self.wait_reason, self.paused_wait_reason}
+
+
+@dataclass(frozen=True, slots=True)
+class Choosing:
+    """A person's answer at a DECISION step."""
+
+    execution_id: str
+    path: str
+    choice: str
+    comment: str | None
+    actor_id: str | None
+
+
+class Interventions:
+    """Locks, judges and changes one execution in one transaction. May be tried again."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        lock = " FOR UPDATE" if database.dialect is Dialect.POSTGRES else ""
+        self._find = _FIND + lock
+
+    async def cancel(
+        self, workspace_id: str, execution_id: str, reason: str | None
+    ) -> ExecutionStatus | None:
+        """Cancel an execution that nobody holds, or ask its holder to; final ones stay.
+
+        Returns the status that was found, None when there is no such execution.
+        """
+        now = self._now()
+        async with self._database.transaction():
+            found = await self.lock(workspace_id, execution_id)
+            if found is None:
+                return None
+            if found.status is ExecutionStatus.RUNNING:
+                await self._database.execute(_REQUEST_CANCEL, execution_id, now, reason)
+            elif not found.status.is_final:
+                await self._cancel(execution_id, found, reason, now)
+            return found.status
+
+    async def pause(self, workspace_id: str, execution_id: str) -> ExecutionStatus | None:
+        """Hold an execution, or ask its holder to at the next step; final ones stay.
+
+        Returns the status that was found, None when there is no such execution.
+        """
+        now = self._now()
+        async with self._database.transaction():
+            found = await self.lock(workspace_id, execution_id)
+            if found is None:
+                return None
+            if found.status is ExecutionStatus.RUNNING:
+                await self._database.execute(_REQUEST_PAUSE, execution_id, now)
+            elif found.status in {ExecutionStatus.PENDING, ExecutionStatus.WAITING}:
+                is_handover = found.wait_reason is WaitReason.HANDOVER
+                kept = None if is_handover else found.wait_reason
+                await self._database.execute(_PAUSE, execution_id, now, kept)
+                await self._tell_status(execution_id, found, ExecutionMove.PAUSED, now)
+            return found.status
+
+    async def resume(self, workspace_id: str, execution_id: str) -> ExecutionStatus | None:
+        """Let a PAUSED execution go on, in its wait if it was in one; withdraw a request.
+
+        A wait's end stays the instant that it was. Returns the status that was found, None when
+        there is no such execution.
+        """
+        now = self._now()
+        async with self._database.transaction():
+            found = await self.lock(workspace_id, execution_id)
+            if found is None:
+                return None
+            if found.status is ExecutionStatus.PAUSED:
+                await self._resume(execution_id, found, now)
+            elif not found.status.is_final:
+                await self._database.execute(_WITHDRAW_PAUSE, execution_id)
+            return found.status
+
+    async def decide(self, choosing: Choosing) -> None:
+        """Store an answer and let the execution go on. Call it in the transaction of `lock`."""
+        now = self._now()
+        row = (choosing.path, choosing.choice, choosing.comment, choosing.actor_id)
+        await self._database.execute(_DECIDE, choosing.execution_id, *row, now)
+        await self._database.execute(_WAKE, choosing.execution_id, now)
+        await self._database.execute(_WAKE_LATER, choosing.execution_id, now)
+
+    async def lock(self, workspace_id: str, execution_id: str) -> Found | None:
+        """Lock an execution's row in the transaction of the caller; None if there is none."""
+        rows = await self._database.fetch(self._find, execution_id, workspace_id)
+        if not rows:
+            return None
+        row = rows[0]
+        return Found(
+            ExecutionStatus(row["status"]),
+            _reason(row["wait_reason"]),
+            _reason(row["paused_wait_reason"]),
+            row["paused_ready_at"],
+            row["last_seq"],
+        )
+
+    async def _cancel(self, execution_id: str, found: Found, reason: str | None, now: int) -> None:
+        steps = await self._database.fetch(_WAITING_STEP, execution_id)
+        await self._database.execute(_CANCEL_STEP, execution_id, now)
+        await self._database.execute(_CANCEL, execution_id, now, reason)
+        target = lifecycle.step_target_of(StepStatus.WAITING, StepMove.CANCELLED)
+        told = [
+            events.step_changed(row["path"], row["attempt"], StepStatus.WAITING, target)
+            for row in steps
+        ]
+        told.append(_status_event(found, ExecutionMove.CANCELLED))
+        await self._tell(execution_id, found, told, now)
+
+    async def _resume(self, execution_id: str, found: Found, now: int) -> None:
+        reason = found.paused_wait_reason
+        move = ExecutionMove.RESUMED if reason is None else ExecutionMove.PUT_BACK
+        target = lifecycle.target_of(found.status, move)
+        ready_at = now if reason is None else found.paused_ready_at
+        await self._database.execute(_RESUME, execution_id, target.value, reason, ready_at)
+        await self._tell_status(execution_id, found, move, now)
+
+    async def _tell_status(
+        self, execution_id: str, found: Found, move: ExecutionMove, now: int
+    ) -> None:
+        await self._tell(execution_id, found, [_status_event(found, move)], now)
+
+    async def _tell(
+        self, execution_id: str, found: Found, told: Sequence[EventDraft], now: int
+    ) -> None:
+        for seq, draft in enumerate(told, start=found.last_seq + 1):
+            row: tuple[Any, ...] = (draft.path, draft.attempt, draft.from_status, draft.to_status)
+            await self._database.execute(_TELL, execution_id, seq, draft.kind.value, now, *row)
+        await self._database.execute(_TOLD, execution_id, found.last_seq + len(told))
+
+    def _now(self) -> int:
+        return to_ms(self._clock.now())
+
+
+def _status_event(found: Found, move: ExecutionMove) -> EventDraft:
+    """Tell of the move; a handover between workers is still RUNNING to readers."""
+    target = lifecycle.target_of(found.status, move)
+    return events.execution_changed(lifecycle.shown_status(found.status, found.wait_reason), target)
+
+
+def _reason(text: str | None) -> WaitReason | None:
+    return None if text is None else WaitReason(text)
