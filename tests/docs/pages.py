@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(
-    r"(?:^<!-- expect ([A-Z_ ]+) -->\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL
+    r"(?:^<!-- (expect|until) ([A-Z_ ]+) -->\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL
 )
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 _MAKE = re.compile(r"\bmake ([a-z-]+)")
@@ -16,11 +16,16 @@ _MAKE = re.compile(r"\bmake ([a-z-]+)")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A block that can be run. `expected` are the codes of the errors that it shows."""
+    """A block that can be run.
+
+    `expected` are the codes of the errors that it shows; `until` is the status that the execution
+    in its answer has to come to.
+    """
 
     language: str
     text: str
     expected: frozenset[str] = frozenset()
+    until: str | None = None
 
 
 def all_pages() -> list[Path]:
@@ -37,8 +42,13 @@ def examples(page: str, *languages: str) -> list[Example]:
     """Return the blocks of a page that are in one of these languages, in order."""
     found = _BLOCK.findall(page)
     return [
-        Example(language, text, frozenset(expected.split()))
-        for expected, language, text in found
+        Example(
+            language,
+            text,
+            expected=frozenset(words.split() if promise == "expect" else ()),
+            until=words if promise == "until" else None,
+        )
+        for promise, words, language, text in found
         if language in languages
     ]
 

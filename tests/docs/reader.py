@@ -19,6 +19,7 @@ from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from tests.docs.pages import Example
+from tests.support.waiting import wait_until
 
 _DECLARED = re.compile(r"\$(\w+):")
 _ASSIGNED = re.compile(r"^(\w+)='([^']*)'$", re.MULTILINE)
@@ -28,6 +29,7 @@ _KEPT = {
     "execution": ("executionId", "EXECUTION"),
     "trigger": ("triggerId", "TRIGGER"),
 }
+_PATIENCE_SECONDS = 20
 _REGISTER = """
 mutation ($email: String!) {
   register(input: {email: $email, password: "a long enough password"}) { token }
@@ -55,7 +57,7 @@ class Reader:
             case "graphql" if example.text.lstrip().startswith("subscription"):
                 answer: Any = await self._watch(example.text)
             case "graphql":
-                answer = await self._post(example.text, self._variables(example.text))
+                answer = await self._ask(example)
             case "curl":
                 answer = await self._call(example.text)
             case _:
@@ -64,6 +66,19 @@ class Reader:
         assert _codes_in(answer) == example.expected, answer
         self._keep(answer)
         self.answers.append(answer)
+
+    async def _ask(self, example: Example) -> Any:
+        """Send an operation; one that waits for a status is sent until the execution has it."""
+        variables = self._variables(example.text)
+        if example.until is None:
+            return await self._post(example.text, variables)
+
+        async def answer_with_status() -> Any:
+            answer = await self._post(example.text, variables)
+            is_there = answer["data"]["execution"]["status"] == example.until
+            return answer if is_there else None
+
+        return await wait_until(answer_with_status, _PATIENCE_SECONDS)
 
     async def _post(self, query: str, variables: dict[str, str]) -> Any:
         async with self._client() as client:
@@ -88,8 +103,11 @@ class Reader:
                         received.append(message["payload"])
                     case "error":
                         return [*received, {"errors": message["payload"]}]
-                    case _:
+                    case "complete":
+                        assert received, "A subscription ended and had sent nothing."
                         return received
+                    case _:
+                        continue
         raise AssertionError(f"The socket ended before the subscription: {received}")
 
     async def _call(self, command: str) -> Any:
@@ -131,8 +149,16 @@ class Reader:
                 self.variables[variable] = self.shell[constant] = value["id"]
             elif name == "secret":
                 self.shell["SECRET"] = value
+            elif name == "steps":
+                self._keep_question(value)
             elif name == "executionId":
                 self.variables["executionId"] = self.shell["EXECUTION"] = value
+
+    def _keep_question(self, steps: list[Any]) -> None:
+        """Remember the id of the step that waits for a person."""
+        for step in steps:
+            if step.get("pendingDecision"):
+                self.variables["stepExecutionId"] = step["id"]
 
 
 def _bytes_of(data: str) -> bytes:
