@@ -57,7 +57,8 @@ WHERE id = $1 AND status = 'RUNNING'
 _PAUSE = """
 UPDATE executions
 SET status = 'PAUSED', pause_requested_at = $2, ready_at = NULL, wait_reason = NULL,
-    paused_wait_reason = $3, paused_ready_at = CASE WHEN $3 IS NOT NULL THEN ready_at END
+    paused_wait_reason = $3,
+    paused_ready_at = CASE WHEN CAST($3 AS TEXT) IS NOT NULL THEN ready_at END
 WHERE id = $1 AND status IN ('PENDING', 'WAITING')
 """
 _WITHDRAW_PAUSE = """
