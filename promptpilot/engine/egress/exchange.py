@@ -14,7 +14,6 @@ from promptpilot.engine.egress.unpacking import Body, BodyBroken, BodyTooLarge
 from promptpilot.errors import StepFailed
 
 _READ_BYTES = 16 * 1024
-_MIN_FINAL_STATUS = 200
 #: A body in chunks is larger on the wire; one in chunks of some bytes costs too much to read.
 _MAX_CHUNK_OVERHEAD = 2
 
@@ -78,8 +77,6 @@ async def exchange(
 async def _read(
     response: httpcore2.Response, *, is_bodiless: bool, limits: HttpLimits
 ) -> HttpResponse:
-    if response.status < _MIN_FINAL_STATUS:
-        raise httpcore2.RemoteProtocolError
     headers = _headers_of(response)
     declared = headers.get("content-length", "")
     if not is_bodiless and declared.isdigit() and int(declared) > limits.max_body_bytes:
@@ -99,7 +96,7 @@ def _told_as_failures(host: str, limits: HttpLimits) -> Iterator[None]:
     except httpcore2.TimeoutException:
         cause = f"nothing came or went for {limits.idle_seconds:g} s"
         raise timed_out(host, cause, is_outcome_unknown=True) from None
-    except httpcore2.NetworkError:
+    except (httpcore2.NetworkError, OSError):  # TLS that breaks later is told as it comes
         raise unreachable(host, "the connection was cut", is_outcome_unknown=True) from None
     except httpcore2.ProtocolError:
         cause = "its answer ends too early or is no HTTP"

@@ -39,6 +39,7 @@ class Sockets(httpcore2.AsyncNetworkBackend):
 
     def __init__(self, port: int | None, broken: Sequence[str] = ()) -> None:
         self.dialled: list[str] = []
+        self.failure: Exception = httpcore2.ConnectError(OSError(111, "refused"))
         self._port = port
         self._broken = broken
 
@@ -53,7 +54,7 @@ class Sockets(httpcore2.AsyncNetworkBackend):
         """Connect to the server, unless `host` is broken."""
         self.dialled.append(host)
         if host in self._broken or self._port is None:
-            raise httpcore2.ConnectError(OSError(111, "refused"))
+            raise self.failure
         return await httpcore2.AnyIOBackend().connect_tcp("127.0.0.1", self._port, timeout)
 
     async def sleep(self, seconds: float) -> None:
@@ -143,6 +144,15 @@ async def test_no_more_than_some_addresses_are_tried() -> None:
 
     assert failure.error_code == "NETWORK"
     assert len(sockets.dialled) == 4
+
+
+async def test_an_address_that_does_not_answer_has_run_out_of_time() -> None:
+    sockets = Sockets(None)
+    sockets.failure = httpcore2.ConnectTimeout()
+
+    failure = await code_of(Dialer(AllowList(), Names([PUBLIC]), sockets))
+
+    assert (failure.error_code, failure.is_retryable) == ("HTTP_TIMEOUT", True)
 
 
 async def test_a_port_of_the_system_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -94,6 +95,26 @@ async def test_a_server_that_speaks_no_tls_is_refused() -> None:
         failure = await failure_of(client_for(port, None), f"https://{NAME}/echo")
 
     assert failure.error_code == "NETWORK"
+
+
+async def test_encryption_that_breaks_later_leaves_the_outcome_unknown(
+    certificate: Certificate,
+) -> None:
+    async def break_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        os.write(writer.get_extra_info("socket").fileno(), b"\x17\x03\x03\x00\x20" + bytes(32))
+        writer.close()
+
+    tls = certificate.of_server()
+    async with await asyncio.start_server(break_off, "127.0.0.1", 0, ssl=tls) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        with pytest.raises(StepFailed) as caught:
+            await client_for(port, certificate.of_client()).send(
+                HttpRequest("GET", f"https://{NAME}/")
+            )
+
+    assert caught.value.error_code == "NETWORK"
+    assert caught.value.is_outcome_unknown
 
 
 async def test_a_handshake_that_hangs_is_given_up(server: HostileServer) -> None:
