@@ -22,7 +22,7 @@ from promptpilot.engine.template import parse_template
 from promptpilot.errors import StepFailed
 
 
-class DecidedBy(StrEnum):
+class Origin(StrEnum):
     """What a choice comes from."""
 
     RULE = "RULE"  #: its condition was the first to be true
@@ -59,11 +59,11 @@ class DecisionStep:
         inputs = resolve_inputs(context)
         shown = {**inputs, **_shown(config, scope_with(context, inputs), context)}
         if answer is not None:
-            return Done(_output(answer.choice, DecidedBy.PERSON, answer), input=shown)
+            return Done(_output(answer.choice, Origin.PERSON, answer), input=shown)
         if config.default_choice is None:
             message = "Nobody decided in time, and the decision has no `defaultChoice`."
             raise StepFailed(message, "DECISION_TIMEOUT")
-        return Done(_output(config.default_choice, DecidedBy.TIMEOUT), input=shown)
+        return Done(_output(config.default_choice, Origin.TIMEOUT), input=shown)
 
 
 def _config(context: StepContext) -> DecisionConfig:
@@ -77,11 +77,11 @@ def _decide(
 ) -> Done:
     for choice in config.choices:
         if _is_open(choice, scope, context):
-            return Done(_output(choice.name, DecidedBy.RULE), input=shown)
+            return Done(_output(choice.name, Origin.RULE), input=shown)
     if config.default_choice is None:
         message = "No choice has a condition that is true, and the decision has no `defaultChoice`."
         raise StepFailed(message, "DECISION_UNDECIDED")
-    return Done(_output(config.default_choice, DecidedBy.DEFAULT), input=shown)
+    return Done(_output(config.default_choice, Origin.DEFAULT), input=shown)
 
 
 def _is_open(choice: Choice, scope: Mapping[str, Any], context: StepContext) -> bool:
@@ -107,7 +107,7 @@ def _shown(
     }
 
 
-def _output(choice: str, how: DecidedBy, answer: Answer | None = None) -> dict[str, Any]:
+def _output(choice: str, how: Origin, answer: Answer | None = None) -> dict[str, Any]:
     return {
         "choice": choice,
         "how": how.value,
