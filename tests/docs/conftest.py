@@ -32,7 +32,11 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
     """Give a running `promptpilot up` with a data folder of its own."""
     folder = tmp_path_factory.mktemp("up")
     port = _free_port()
-    own = {"PROMPTPILOT_DATA_DIR": str(folder / "data"), "PROMPTPILOT_PORT": str(port)}
+    own = {
+        "PROMPTPILOT_DATA_DIR": str(folder / "data"),
+        "PROMPTPILOT_PORT": str(port),
+        "PROMPTPILOT_EGRESS_ALLOW": "127.0.0.1",
+    }
     passed_on = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     log = folder / "output"
     program = Path(sys.executable).parent / "promptpilot"

@@ -26,7 +26,7 @@ from tests.docs.pages import (
     read,
 )
 
-_CODE = re.compile(r"[A-Z]+(_[A-Z]+)*")
+_CODE = re.compile(r"[A-Z]+(_[A-Z0-9]+)*")
 _MAX_README_WORDS = 600
 #: What is called with a code as one of its arguments.
 _BEARERS = {"Fault", "StepFailed", "_Problem", "refusal", "coded", "problem"}
