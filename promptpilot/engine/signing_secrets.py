@@ -59,7 +59,7 @@ class SigningSecrets:
         text = signing.new_signing_secret()
         fresh = self._new_row(principal.workspace_id, text)
         for _ in range(_TRIES):
-            row = await self._row(principal.workspace_id)
+            row = await self._row_or(fresh)
             if await self._overwrite(row, fresh, timedelta(seconds=grace_seconds)):
                 return await SigningSecret.get(workspace_id=principal.workspace_id), text
         raise Conflict("Others change the signing secret all the time. Try again.")
@@ -68,14 +68,19 @@ class SigningSecrets:
         row = await SigningSecret.get_or_none(workspace_id=workspace_id)
         if row is not None:
             return row
-        made = self._new_row(workspace_id, signing.new_signing_secret())
+        return await self._row_or(self._new_row(workspace_id, signing.new_signing_secret()))
+
+    async def _row_or(self, fresh: SigningSecret) -> SigningSecret:
+        """Return the row of a workspace; store `fresh` if there is none."""
         await self._database.retry(
-            partial(SigningSecret.bulk_create, [made], ignore_conflicts=True)
+            partial(SigningSecret.bulk_create, [fresh], ignore_conflicts=True)
         )
-        return await SigningSecret.get(workspace_id=workspace_id)
+        return await SigningSecret.get(workspace_id=fresh.workspace_id)
 
     async def _overwrite(self, row: SigningSecret, fresh: SigningSecret, grace: timedelta) -> bool:
         """Store `fresh` in place of what was read as `row`; tell whether it is stored now."""
+        if row.secret_sealed == fresh.secret_sealed:  # it is the first one, or was stored already
+            return True
         stored = SigningSecret.filter(
             workspace_id=row.workspace_id, secret_sealed=row.secret_sealed
         )
@@ -86,9 +91,7 @@ class SigningSecrets:
             "previous_secret_until": fresh.updated_at + grace if grace else None,
             "updated_at": fresh.updated_at,
         }
-        changed = await self._database.retry(partial(stored.update, **columns))
-        # A first try may have been committed although its answer was lost.
-        return changed > 0 or row.secret_sealed == fresh.secret_sealed
+        return await self._database.retry(partial(stored.update, **columns)) > 0
 
     def _new_row(self, workspace_id: str, text: str) -> SigningSecret:
         now = self._clock.now()

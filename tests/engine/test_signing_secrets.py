@@ -19,8 +19,19 @@ async def test_the_first_change_makes_a_secret(
 ) -> None:
     row, text = await signing_secrets.rotate(principal, 3600)
 
-    assert (await signing_secrets.active(principal.workspace_id))[0] == text
+    assert await signing_secrets.active(principal.workspace_id) == [text]
     assert row.secret_preview == f"{text[:9]}…{text[-3:]}"
+    assert (row.previous_secret_until, row.created_at) == (None, clock.now())
+
+
+async def test_a_change_says_until_when_the_old_secret_goes_on(
+    signing_secrets: SigningSecrets, principal: Principal, clock: ManualClock
+) -> None:
+    (old,) = await signing_secrets.active(principal.workspace_id)
+
+    row, text = await signing_secrets.rotate(principal, 3600)
+
+    assert await signing_secrets.active(principal.workspace_id) == [text, old]
     assert row.previous_secret_until == clock.now() + timedelta(hours=1)
 
 
