@@ -90,8 +90,9 @@ def test_texts_of_every_step_are_checked(change: dict[str, Any], path: str) -> N
 
 @pytest.mark.parametrize("field", ["name", "description", "default", "validation"])
 def test_texts_of_variables_are_checked(field: str) -> None:
-    value = {"title": BAD} if field == "validation" else BAD
-    variable = replace(Variable("x"), **{field: value})
+    value: Any = {"title": BAD} if field == "validation" else BAD
+    changed: dict[str, Any] = {field: value}
+    variable = replace(Variable("x"), **changed)
 
     faults = [fault for check in storable([], [variable]) if (fault := _fault(check)) is not None]
 
