@@ -65,4 +65,4 @@ def make_targets(page: str) -> set[str]:
 
 def codes_in_tables(page: str) -> set[str]:
     """Return the codes that stand in the first column of a page's tables."""
-    return set(re.findall(r"^\| `([A-Z][A-Z_]+)` \|", page, re.MULTILINE))
+    return set(re.findall(r"^\| `([A-Z][A-Z0-9_]+)` \|", page, re.MULTILINE))
