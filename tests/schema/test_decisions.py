@@ -175,6 +175,19 @@ async def test_a_cancelled_decision_waits_no_longer(api: Api, worker: Runner) ->
     assert (asked["status"], asked["pendingDecision"]) == ("CANCELLED", None)
 
 
+async def test_a_paused_execution_still_asks(api: Api, worker: Runner) -> None:
+    execution_id = await _ask(api)
+    await api.mutate("pauseExecution", {"id": execution_id}, "errors { code }")
+    paused = await _shown(api, execution_id)
+
+    payload = await _submit(api, execution_id, "approve")
+
+    assert (paused["status"], paused["waitReason"]) == ("PAUSED", None)
+    assert paused["steps"][1]["pendingDecision"]["choices"] == ["approve", "reject"]
+    assert (payload["errors"], payload["stepExecution"]["pendingDecision"]) == ([], None)
+    assert (await _shown(api, execution_id))["status"] == "PAUSED"
+
+
 async def test_a_stranger_cannot_answer(api: Api, worker: Runner, stranger: Principal) -> None:
     execution_id = await _ask(api)
 

@@ -130,7 +130,10 @@ class WorkflowStepExecution(Node):
         return None if is_decided else pending
 
     @declare.field(
-        description="What a person chose; null while nobody has, and when no person did.",
+        description=(
+            "What a person chose here; null while nobody has, when no person did, and when the step"
+            " was taken over."
+        ),
         graphql_type=link("StepDecision") | None,
     )
     @staticmethod
