@@ -29,7 +29,6 @@ KEPT_HEADERS: Final = (
     "request-id",
     "x-correlation-id",
 )
-MAX_HEADER_CHARACTERS: Final = 2048
 
 _DEFAULT_CHARSET: Final = "utf-8"
 _CHARSET: Final = re.compile(r";\s*charset\s*=\s*\"?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
@@ -46,12 +45,8 @@ _LONGEST_DATE: Final = 64
 
 
 def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers that may be stored; long values are cut."""
-    return {
-        name: _UNSTORABLE.sub("�", headers[name])[:MAX_HEADER_CHARACTERS]
-        for name in KEPT_HEADERS
-        if name in headers
-    }
+    """Return the headers that may be stored."""
+    return {name: _UNSTORABLE.sub("�", headers[name]) for name in KEPT_HEADERS if name in headers}
 
 
 def read_body(response: HttpResponse) -> Any:

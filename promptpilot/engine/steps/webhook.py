@@ -30,7 +30,8 @@ T = TypeVar("T")
 Headers = list[tuple[str, str]]
 
 USER_AGENT: Final = f"PromptPilot/{__version__}"
-MAX_SHOWN_BODY: Final = 2000
+#: Of the body of an answer that is no success, and of each of its headers.
+MAX_SHOWN_CHARACTERS: Final = 2000
 
 _JSON: Final = "application/json"
 _HIDDEN: Final = "***"
@@ -154,8 +155,10 @@ def _refusal(response: HttpResponse, context: StepContext, hidden: list[str]) ->
     """Return the failure that a status other than success means."""
     status = response.status
     # A secret that is cut in two would not be recognised any more by whoever stores this.
-    text = Scrubber(hidden).text(readable_text(response))[:MAX_SHOWN_BODY]
-    headers = kept_headers(response.headers)
+    shown = Scrubber(hidden).text
+    text = shown(readable_text(response))[:MAX_SHOWN_CHARACTERS]
+    kept = kept_headers(response.headers).items()
+    headers = {name: shown(value)[:MAX_SHOWN_CHARACTERS] for name, value in kept}
     is_server_fault = status >= HTTPStatus.INTERNAL_SERVER_ERROR
     return StepFailed(
         f"The server answered {_named(status)}.{_advice(status)}",

@@ -284,10 +284,12 @@ async def test_a_long_refusal_is_cut(sender: FakeSender, size: int) -> None:
 
 
 async def test_a_refusal_that_repeats_a_secret_does_not_tell_it(sender: FakeSender) -> None:
-    sender.answer = answered(401, b"x" * 1990 + b" Bearer s3cr3t-value is wrong")
+    told = "x" * 1990 + " Bearer s3cr3t-value is wrong"
+    sender.answer = answered(401, told.encode(), location=told)
 
     failed = await failure(sender, requesting(headers=(SECRET,)))
 
+    assert len(failed.details["headers"]["location"]) == 2000
     assert "s3cr" not in str(failed.details)
     assert "Bear" not in str(failed.details)
 
