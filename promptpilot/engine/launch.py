@@ -13,6 +13,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import orjson
+from tortoise.queryset import QuerySet
 
 from promptpilot import ids
 from promptpilot.clock import Clock
@@ -31,6 +32,7 @@ from promptpilot.models.database import Database
 
 _MAX_START_DELAY = timedelta(days=365)
 _MAX_KEY_LENGTH = 255
+_KEY_LIFETIME = timedelta(hours=24)
 
 _TARGET = """
 SELECT id, workspace_id, current_version_id, revision, is_active
@@ -151,14 +153,34 @@ class Launcher:
         _check_key(request.idempotency)
         wait = self._wait(request.start_at)
         definition = await self._versions.get(request.target.version_id)
-        filled = inputs.fill(
-            definition, request.input, request.input_path, max_bytes=self._max_input_bytes
-        )
+        filled = self.filled(definition, request.input, request.input_path)
         opening = _opening(request, definition, filled, wait)
         if await self._committer.open(opening) is not None:
             firing_id = request.firing.id if request.firing else None
             return Launched(opening.id, is_new=True, firing_id=firing_id)
         return await self._find_first(request)
+
+    def filled(
+        self, definition: Definition, values: Mapping[str, Any], path: tuple[str, ...]
+    ) -> dict[str, Any]:
+        """Return an input with its defaults. Raises `InvalidMany` or `LimitExceeded`."""
+        return inputs.fill(definition, values, path, max_bytes=self._max_input_bytes)
+
+    async def find_first(self, workspace_id: str, given: Idempotency) -> Launched | None:
+        """Return what the key started within 24 hours; None if it is free.
+
+        Raises `IdempotencyMismatch` if other arguments came with it.
+        """
+        since = self._clock.now() - _KEY_LIFETIME
+        row = await _held(workspace_id, given).filter(created_at__gt=since).first()
+        return None if row is None else _first_of(row, given)
+
+    async def get_first(self, workspace_id: str, given: Idempotency) -> Launched:
+        """Return what the key started, which has just refused another start.
+
+        Raises `IdempotencyMismatch` if other arguments came with it.
+        """
+        return _first_of(await _held(workspace_id, given).get(), given)
 
     def _wait(self, start_at: datetime | None) -> timedelta:
         """Return how long to wait before the start. Raises `InvalidInput` beyond a year."""
@@ -174,18 +196,7 @@ class Launcher:
         if request.firing is not None:
             return await self._find_by_firing(request.firing)
         assert request.idempotency is not None  # noqa: S101 -- nothing else refuses an opening
-        return await self._find_by_key(request.target.workspace_id, request.idempotency)
-
-    async def _find_by_key(self, workspace_id: str, given: Idempotency) -> Launched:
-        row = await IdempotencyKey.filter(
-            workspace_id=workspace_id, operation=given.operation, key=given.key
-        ).get()
-        if row.request_sha256 != given.request_sha256:
-            raise IdempotencyMismatch(
-                "The idempotency key was used before with other arguments; take a new key.",
-                ("input", "idempotencyKey"),
-            )
-        return Launched(row.result_id, is_new=False)
+        return await self.get_first(request.target.workspace_id, request.idempotency)
 
     async def _find_by_firing(self, given: FiringDraft) -> Launched:
         """Return the execution of the same message, and record that it came again."""
@@ -221,6 +232,21 @@ class Launcher:
             execution_id=first.execution_id,
             created_at=self._clock.now(),
         )
+
+
+def _held(workspace_id: str, given: Idempotency) -> QuerySet[IdempotencyKey]:
+    return IdempotencyKey.filter(
+        workspace_id=workspace_id, operation=given.operation, key=given.key
+    )
+
+
+def _first_of(row: IdempotencyKey, given: Idempotency) -> Launched:
+    if row.request_sha256 != given.request_sha256:
+        raise IdempotencyMismatch(
+            "The idempotency key was used before with other arguments; take a new key.",
+            ("input", "idempotencyKey"),
+        )
+    return Launched(row.result_id, is_new=False)
 
 
 def _check_active(request: LaunchRequest) -> None:
@@ -260,9 +286,16 @@ def _opening(
     return Opening(
         execution,
         firing=_firing_columns(firing) if firing else None,
-        idempotency=_key_columns(target.workspace_id, key) if key else None,
+        idempotency=key_columns(target.workspace_id, key) if key else None,
         start_in_ms=wait_ms,
+        deadline_in_ms=deadline_in_ms(definition),
     )
+
+
+def deadline_in_ms(definition: Definition) -> int | None:
+    """Return how long an execution may take from its start; None means without end."""
+    seconds = definition.execution_timeout_seconds
+    return None if seconds is None else seconds * 1000
 
 
 def _trigger_data(request: LaunchRequest, definition: Definition) -> str | None:
@@ -302,7 +335,8 @@ def _firing_columns(firing: FiringDraft) -> Columns:
     return {**columns, "payload": payload}
 
 
-def _key_columns(workspace_id: str, key: Idempotency) -> Columns:
+def key_columns(workspace_id: str, key: Idempotency) -> Columns:
+    """Return the row that admits one execution for a key."""
     return {
         "workspace_id": workspace_id,
         "operation": key.operation,

@@ -78,13 +78,31 @@ def move_after(
         progress = progress.with_outcome(step, outcome, now)
     if outcome.status is StepStatus.FAILED and not step.continue_on_error:
         return outcome, Move(progress, (), _give_up(step, outcome))
-    target = _target(definition, step, position, outcome)
+    target = target_after(definition, position, outcome)
     endings: list[Ending] = []
     for passed in range(position + 1, target):
         left_out = Outcome(StepStatus.SKIPPED, skip_reason=SkipReason.BRANCH)
         progress = progress.with_outcome(definition.steps[passed], left_out, now)
         endings.append(Ending(passed, left_out))
     return outcome, _go_on(definition, progress, target, now, tuple(endings))
+
+
+def target_after(definition: Definition, position: int, outcome: Outcome) -> int:
+    """Return where the flow goes on after the step at `position`, over steps left out.
+
+    Raises `InvariantBroken` for a branch that is none.
+    """
+    if outcome.status is not StepStatus.COMPLETED:
+        return position + 1
+    step = definition.steps[position]
+    match step.config:
+        case ConditionConfig() as config:
+            is_true = outcome.output["branch"] == "then"
+            return definition.target_of(config.then_step if is_true else config.else_step, position)
+        case DecisionConfig() as config:
+            return definition.target_of(_chosen(step, config, outcome), position)
+        case _:
+            return position + 1
 
 
 def _go_on(
@@ -116,19 +134,6 @@ def _guard(step: Step, progress: Progress, now: datetime) -> Outcome | None:
     except StepFailed as failure:
         return Outcome(StepStatus.FAILED, error=reasons.reason_of(failure))
     return None if is_open else Outcome(StepStatus.SKIPPED, skip_reason=SkipReason.GUARD)
-
-
-def _target(definition: Definition, step: Step, position: int, outcome: Outcome) -> int:
-    if outcome.status is not StepStatus.COMPLETED:
-        return position + 1
-    match step.config:
-        case ConditionConfig() as config:
-            is_true = outcome.output["branch"] == "then"
-            return definition.target_of(config.then_step if is_true else config.else_step, position)
-        case DecisionConfig() as config:
-            return definition.target_of(_chosen(step, config, outcome), position)
-        case _:
-            return position + 1
 
 
 def _chosen(step: Step, config: DecisionConfig, outcome: Outcome) -> str | None:

@@ -163,6 +163,25 @@ async def test_a_start_is_at_most_a_year_ahead(bench: Bench, target: Target) -> 
     assert refusal.value.path == ("input", "startAt")
 
 
+@pytest.mark.parametrize("wait", [timedelta(0), timedelta(hours=1)], ids=["now", "later"])
+async def test_the_time_of_an_execution_counts_from_its_start(
+    bench: Bench, wait: timedelta
+) -> None:
+    start_at = bench.clock.now() + wait
+    definition = replace(DEFINITION, execution_timeout_seconds=90)
+
+    execution_id = await bench.launch(definition, input={"n": 1}, start_at=start_at)
+
+    row = await bench.stored(execution_id)
+    assert row.deadline_at == start_at + timedelta(seconds=90)
+
+
+async def test_without_a_limit_an_execution_has_no_deadline(bench: Bench) -> None:
+    execution_id = await bench.launch(DEFINITION, input={"n": 1})
+
+    assert (await bench.stored(execution_id)).deadline_at is None
+
+
 async def test_a_repeated_key_finds_the_first_execution(bench: Bench, target: Target) -> None:
     first = await bench.launcher.launch(asked(target, idempotency=key()))
 
