@@ -6,7 +6,7 @@ closed, and only here. Reads go to the tables, by (id, workspace_id) in one quer
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,11 +14,13 @@ from typing import Any
 from promptpilot.clock import Clock
 from promptpilot.engine.access import Access, SignedIn
 from promptpilot.engine.control import Control
+from promptpilot.engine.dead_letters import DeadLetters
 from promptpilot.engine.decisions import Decisions
 from promptpilot.engine.drafts import TriggerChange, TriggerDraft, WorkflowChange, WorkflowDraft
 from promptpilot.engine.launch import Launched, Launcher
 from promptpilot.engine.ports import Feed, Waker
 from promptpilot.engine.principal import Principal
+from promptpilot.engine.repeats import RepeatRequest, Repeats
 from promptpilot.engine.signing_secrets import SigningSecrets
 from promptpilot.engine.start import StartRequest, start
 from promptpilot.engine.triggers.by_hand import RunRequest, run_by_hand
@@ -27,7 +29,7 @@ from promptpilot.engine.triggers.manage import Triggers
 from promptpilot.engine.versions import Versions
 from promptpilot.engine.workflows import Workflows
 from promptpilot.errors import PermissionDenied
-from promptpilot.models import AccessToken, SigningSecret, Trigger, Workflow
+from promptpilot.models import AccessToken, DeadLetter, SigningSecret, Trigger, Workflow
 from promptpilot.models.database import Database
 
 __all__ = ["Accepted", "Engine", "EngineSettings", "Launched", "SignedIn"]
@@ -53,6 +55,8 @@ class Parts:
     inbound: Inbound
     launcher: Launcher
     control: Control
+    repeats: Repeats
+    dead_letters: DeadLetters
     decisions: Decisions
     signing_secrets: SigningSecrets
     versions: Versions
@@ -237,6 +241,48 @@ class Engine:
         await self.parts.control.resume(principal.workspace_id, id)
         self.feed.ring(id)
         self._waker.wake()
+
+    async def retry_execution(
+        self,
+        principal: Principal,
+        id: str,
+        from_step_name: str | None = None,
+        *,
+        use_newest_version: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Launched:
+        """Run a final execution again as a new one; what is before its beginning is taken over.
+
+        It begins at the step, or at the first one without a good end, or at the first of all.
+        Raises NotFound; InvalidStatus when it is not final or its workflow is gone; InvalidInput
+        for the step; InvalidMany when the newest version does not take the input; and
+        IdempotencyMismatch. Then nothing was stored.
+        """
+        request = RepeatRequest(id, from_step_name, use_newest_version, idempotency_key)
+        return self._rung(await self.parts.repeats.repeat(principal, request))
+
+    async def replay_dead_letters(
+        self, principal: Principal, ids: Sequence[str]
+    ) -> list[DeadLetter]:
+        """Run the executions of dead letters again, each once; replaying again changes nothing.
+
+        Raises InvalidInput unless there are 1 to 500 ids, NotFound and InvalidStatus; then nothing
+        was done. An execution that cannot be run again is InvalidStatus, after all others were.
+        """
+        try:
+            return await self.parts.dead_letters.replay(principal, ids)
+        finally:
+            self._waker.wake()
+
+    async def discard_dead_letters(
+        self, principal: Principal, ids: Sequence[str]
+    ) -> list[DeadLetter]:
+        """Put dead letters aside; discarding again changes nothing.
+
+        Raises InvalidInput unless there are 1 to 500 ids, NotFound and InvalidStatus; then nothing
+        was done.
+        """
+        return await self.parts.dead_letters.discard(principal, ids)
 
     async def submit_decision(
         self, principal: Principal, step_execution_id: str, choice: str, comment: str | None = None

@@ -9,10 +9,12 @@ from promptpilot.engine.access import Access
 from promptpilot.engine.api import Engine, EngineSettings, Parts
 from promptpilot.engine.commits import Committer
 from promptpilot.engine.control import Control
+from promptpilot.engine.dead_letters import DeadLetters
 from promptpilot.engine.decisions import Decisions
 from promptpilot.engine.launch import Launcher
 from promptpilot.engine.passwords import Passwords
 from promptpilot.engine.ports import Feed, Waker
+from promptpilot.engine.repeats import Repeats
 from promptpilot.engine.signing_secrets import SigningSecrets
 from promptpilot.engine.step_secrets import SecretStore
 from promptpilot.engine.tokens import SessionTokens
@@ -49,6 +51,7 @@ def assemble(base: Foundation) -> Engine:
     launcher = Launcher(
         database, base.committer, base.versions, clock, base.settings.max_input_bytes
     )
+    repeats = Repeats(database, base.committer, launcher, base.versions)
     parts = Parts(
         access=Access(database, clock, base.passwords, base.sessions),
         workflows=Workflows(database, clock, control, SecretStore(database, base.vault, clock)),
@@ -58,6 +61,8 @@ def assemble(base: Foundation) -> Engine:
         ),
         launcher=launcher,
         control=control,
+        repeats=repeats,
+        dead_letters=DeadLetters(database, clock, repeats),
         decisions=Decisions(database, clock),
         signing_secrets=SigningSecrets(database, base.vault, clock),
         versions=base.versions,
