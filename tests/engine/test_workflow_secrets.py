@@ -16,9 +16,9 @@ from promptpilot.engine.step_secrets import SecretStore
 from promptpilot.engine.workflows import Workflows
 from promptpilot.errors import CallerError, InvalidInput
 from promptpilot.models import StepSecret, Workflow, WorkflowStep
-from promptpilot.models.database import Database, Dialect
+from promptpilot.models.database import Database
 from tests.support.drafts import draft, transform
-from tests.support.stored import step_names, stored, version_of
+from tests.support.stored import dump, step_names, stored, version_of
 
 SECRET = "s3cr3t-4711-value"
 VALUE = ("input", "steps", "0", "config", "webhook", "headers", "0", "value")
@@ -39,17 +39,6 @@ async def secret_id_of(workflow: Workflow) -> str | None:
     row = await WorkflowStep.get(workflow_id=workflow.id, name="notify")
     assert row.config["headers"][0]["secret_id"] == config.headers[0].secret_id
     return config.headers[0].secret_id
-
-
-async def dump(database: Database) -> str:
-    """Return everything that the database holds."""
-    named = "SELECT name FROM sqlite_master WHERE type = 'table'"
-    if database.dialect is Dialect.POSTGRES:
-        named = "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'"
-    tables = [row["name"] for row in await database.fetch(named)]
-    # The names are those that the database itself tells.
-    statements = [f'SELECT * FROM "{each}"' for each in tables]  # noqa: S608 -- see above
-    return repr([await database.fetch(each) for each in statements])
 
 
 async def test_a_secret_is_stored_sealed_and_opens_for_its_workspace(

@@ -1,8 +1,9 @@
-"""What is stored of a workflow, read past the verbs."""
+"""What is stored, of a workflow and in all, read past the verbs."""
 
 from __future__ import annotations
 
 from promptpilot.models import Workflow, WorkflowStep, WorkflowVersion
+from promptpilot.models.database import Database, Dialect
 
 
 async def step_names(workflow: Workflow) -> dict[str, str]:
@@ -19,3 +20,14 @@ async def version_of(workflow: Workflow) -> WorkflowVersion:
 async def stored(workflow: Workflow) -> Workflow:
     """Return the workflow as it is stored now."""
     return await Workflow.get(id=workflow.id)
+
+
+async def dump(database: Database) -> str:
+    """Return everything that the database holds."""
+    named = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    if database.dialect is Dialect.POSTGRES:
+        named = "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'"
+    tables = [row["name"] for row in await database.fetch(named)]
+    # The names are those that the database itself tells.
+    statements = [f'SELECT * FROM "{each}"' for each in tables]  # noqa: S608 -- see above
+    return repr([await database.fetch(each) for each in statements])
