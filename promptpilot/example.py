@@ -8,10 +8,13 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Final
 
-from promptpilot.engine.definition import DataType, Step, Variable, VariableKind
+from promptpilot.engine.definition import END, DataType, Step, Variable, VariableKind
 from promptpilot.engine.drafts import TriggerDraft, WebhookConfig, WorkflowDraft
 from promptpilot.engine.step_configs import (
+    Choice,
     ConditionConfig,
+    DecisionConfig,
+    DecisionMode,
     ModelProvider,
     ModelTarget,
     PromptConfig,
@@ -21,22 +24,35 @@ from promptpilot.engine.triggers.signatures import WebhookScheme
 
 PAYLOAD_FILE: Final = "issues.opened.json"
 EVENT: Final = "issues"
+DOCUMENTS: Final = ("executions", "watch", "waiting", "decide")
+#: The choices of the person who is asked.
+SEND: Final = "send"
+DISCARD: Final = "discard"
 
 _WORDS: Final = ("bug", "crash", "error", "exception", "broken", "fails", "traceback")
 _CONDITION: Final = " || ".join(
     f'contains(lower(steps.extract.output.title + " " + steps.extract.output.body), "{word}")'
     for word in _WORDS
 )
+_DAYS_TO_DECIDE: Final = 3
 _SIMULATOR: Final = (ModelTarget(ModelProvider.SIMULATOR, "simulator"),)
 
 
 def workflow_draft() -> WorkflowDraft:
-    """Return the workflow: it takes an issue apart, decides what it is, and answers."""
+    """Return the workflow: it takes an issue apart, drafts an answer and has a person approve."""
     return WorkflowDraft(
         name="Triage a GitHub issue",
-        description="Tells bugs from questions and drafts an answer. Runs for every opened issue.",
+        description="Tells bugs from questions, drafts an answer and asks a person whether to send "
+        "it. Runs for every opened issue.",
         tags=("example",),
-        steps=(_extract(), _looks_like_a_bug(), _summarise_bug(), _answer_question()),
+        steps=(
+            _extract(),
+            _looks_like_a_bug(),
+            _summarise_bug(),
+            _answer_question(),
+            _approve(),
+            _send(),
+        ),
         variables=(
             Variable(
                 "payload",
@@ -46,6 +62,7 @@ def workflow_draft() -> WorkflowDraft:
             ),
             Variable("kind", kind=VariableKind.OUTPUT, description="`bug` or `question`."),
             Variable("reply", kind=VariableKind.OUTPUT, description="The draft of an answer."),
+            Variable("decision", kind=VariableKind.OUTPUT, description="`send` or `discard`."),
         ),
     )
 
@@ -65,7 +82,7 @@ def payload() -> bytes:
 
 
 def document(name: str) -> str:
-    """Return an example document of GraphQL, `executions` or `watch`."""
+    """Return an example document of GraphQL: one of `DOCUMENTS`."""
     return files("promptpilot.data").joinpath(f"{name}.graphql").read_text("utf-8")
 
 
@@ -107,3 +124,31 @@ def _answer_question() -> Step:
         outputs={"reply": "output.text"},
         run_if='steps.looks_like_a_bug.output.branch == "else"',
     )
+
+
+def _approve() -> Step:
+    question = (
+        "Send this answer to {{ steps.extract.output.author }}?\n\n"
+        '{{ default(vars.reply, "(no answer was drafted)") }}'
+    )
+    choices = (Choice(SEND, next_step="send"), Choice(DISCARD, next_step=END))
+    return Step(
+        "approve",
+        DecisionConfig(
+            DecisionMode.MANUAL,
+            choices,
+            default_choice=DISCARD,
+            decision_timeout_seconds=_DAYS_TO_DECIDE * 86_400,
+            question=question,
+        ),
+        outputs={"decision": "output.choice"},
+    )
+
+
+def _send() -> Step:
+    values = {
+        "to": "steps.extract.output.author",
+        "text": 'default(vars.reply, "")',
+        "approvedBy": "steps.approve.output.decidedBy",
+    }
+    return Step("send", TransformConfig(values))

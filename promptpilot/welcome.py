@@ -7,11 +7,12 @@ import http.client
 import json
 import shlex
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from rich.console import Console
 from rich.markup import escape
@@ -93,9 +94,30 @@ async def _run_once(console: Console, place: Place, owner: Owner, clock: Clock) 
     answer = await asyncio.to_thread(_post, place, owner, body, _headers(owner, body, clock))
     execution_id = answer["executionId"]
     _say(console, f"  delivery accepted, execution {execution_id}")
-    async for event in _events(place, owner, execution_id):
-        for line in _lines(event):
-            _say(console, f"  {line}")
+    async with aclosing(_events(place, owner, execution_id)) as events:
+        async for event in events:
+            for line in _lines(event):
+                _say(console, f"  {line}")
+            if _is_question(event):
+                _show_question(console, place, owner, event["stepExecution"])
+                return
+
+
+def _is_question(event: dict[str, Any]) -> bool:
+    step = event.get("stepExecution") or {}
+    return event.get("toStepStatus") == "WAITING" and step.get("pendingDecision") is not None
+
+
+def _show_question(console: Console, place: Place, owner: Owner, step: dict[str, Any]) -> None:
+    """Tell the question that waits for the reader, and how to answer it."""
+    query = example.document("decide")
+    variables = {"stepExecutionId": step["id"], "choice": example.SEND}
+    filled_in = {"token": owner.access_token, "query": query, "variables": json.dumps(variables)}
+    _say(console, "\n[bold]It waits for you[/]")
+    _plain(console, "  " + step["pendingDecision"]["question"].replace("\n", "\n  "))
+    choices = " or ".join(step["pendingDecision"]["choices"])
+    _say(console, f"  Answer {escape(choices)} in GraphiQL, with everything filled in:")
+    _plain(console, f"{place.public_url}/graphql#{urlencode(filled_in, quote_via=quote)}")
 
 
 def _headers(owner: Owner, body: bytes, clock: Clock) -> dict[str, str]:
@@ -124,7 +146,7 @@ def _post(place: Place, owner: Owner, body: bytes, headers: dict[str, str]) -> d
     return answer
 
 
-async def _events(place: Place, owner: Owner, execution_id: str) -> AsyncIterator[dict[str, Any]]:
+async def _events(place: Place, owner: Owner, execution_id: str) -> AsyncGenerator[dict[str, Any]]:
     """Subscribe as any client would, and yield the events until the subscription completes."""
     url = place.own_url.replace("http", "ws", 1) + "/graphql"
     async with connect(url, subprotocols=[Subprotocol(PROTOCOL)], proxy=None) as socket:

@@ -48,12 +48,12 @@ def test_the_payload_is_an_opened_issue_as_github_sends_it() -> None:
     assert payload["issue"]["repository_url"] == payload["repository"]["url"]
 
 
-@pytest.mark.parametrize("name", ["executions", "watch"])
+@pytest.mark.parametrize("name", example.DOCUMENTS)
 def test_the_documents_are_valid(name: str) -> None:
     assert validate(schema._schema, parse(example.document(name))) == []
 
 
 def test_the_copies_to_read_are_the_files_of_the_package() -> None:
     assert (_EXAMPLES / "github" / example.PAYLOAD_FILE).read_bytes() == example.payload()
-    for name in ("executions", "watch"):
+    for name in example.DOCUMENTS:
         assert (_EXAMPLES / f"{name}.graphql").read_text("utf-8") == example.document(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import shlex
 import signal
@@ -10,18 +11,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import httpx2
 import psutil
 import pytest
 
 from tests.story.triage import WHOLE
-from tests.support.caller import calling, free_port
+from tests.support.caller import Caller, calling, free_port
 from tests.support.installation import Installation, Process
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.xdist_group("story"), pytest.mark.timeout(120)]
 
+#: What the first start tells: the example up to its question.
+_TOLD = [*WHOLE[:-1], ("approve", "RUNNING"), ("approve", "WAITING")]
 _LAST_LINE = "The same delivery again starts nothing and answers the same id."
 _STATUS = "query ($id: ID!) { execution(id: $id) { status } }"
 _END_SECONDS = 20
@@ -59,7 +63,7 @@ async def test_the_first_start_tells_the_address_and_the_token_and_shows_the_exa
     process = await home.start()
 
     told = process.log.read_text()
-    places = [told.index(f"{who:<18} {status}") for who, status in WHOLE]
+    places = [told.index(f"{who:<18} {status}") for who, status in _TOLD]
     assert f"http://127.0.0.1:{home.port}/graphql" in told
     assert _token(told)
     assert "The example runs once" in told
@@ -73,15 +77,24 @@ async def test_the_printed_call_starts_an_execution_that_the_printed_token_may_r
     async with calling(home.port, _token(told)) as caller:
         answer = await _send(caller.http, _curl(told))
         execution_id = answer.json()["executionId"]
-
-        async def is_completed() -> bool:
-            found = await caller.ask(_STATUS, id=execution_id)
-            return bool(found["execution"]["status"] == "COMPLETED")
-
-        await wait_until(is_completed, 20)
+        await _until(caller, execution_id, "WAITING")
 
     assert answer.status_code == httpx2.codes.OK
     assert answer.json()["duplicate"] is False
+
+
+async def test_the_printed_question_is_answered_by_the_printed_link(home: Home) -> None:
+    told = (await home.start()).log.read_text()
+    page = _page_of_the_question(told)
+    async with calling(home.port, page["token"]) as caller:
+        answer = await caller.ask(page["query"], **json.loads(page["variables"]))
+        step = answer["submitDecision"]["stepExecution"]
+        await _until(caller, step["execution"]["id"], "COMPLETED")
+        again = await caller.ask(page["query"], **json.loads(page["variables"]))
+
+    assert "Send this answer to example-mira?" in told
+    assert step["stepName"] == "approve"
+    assert (answer["submitDecision"]["errors"], again["submitDecision"]["errors"]) == ([], [])
 
 
 async def test_it_ends_with_0_leaves_no_redis_and_does_not_repeat_the_example(home: Home) -> None:
@@ -97,6 +110,21 @@ async def test_it_ends_with_0_leaves_no_redis_and_does_not_repeat_the_example(ho
     assert not any(child.is_running() for child in children)
     assert "The example runs once" not in told
     assert _token(told) == _token(first.log.read_text())
+
+
+async def _until(caller: Caller, execution_id: str, status: str) -> None:
+    async def is_there() -> bool:
+        found = await caller.ask(_STATUS, id=execution_id)
+        return bool(found["execution"]["status"] == status)
+
+    await wait_until(is_there, 20)
+
+
+def _page_of_the_question(told: str) -> dict[str, str]:
+    """Return what the explorer's page is filled with by the link of the question."""
+    found = re.search(r"^http\S+/graphql#(\S+variables\S+)$", told, re.MULTILINE)
+    assert found, told
+    return dict(parse_qsl(found[1]))
 
 
 def _token(told: str) -> str:
