@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from promptpilot.engine import lifecycle
+from promptpilot.engine.dead_letters import DeadLetterStatus
 from promptpilot.engine.principal import Role
 from promptpilot.engine.triggers.kinds import FiringOutcome, TriggerType
 from promptpilot.engine.triggers.signatures import WebhookScheme
@@ -54,14 +55,6 @@ class ResponseFormat(StrEnum):
     TEXT = "TEXT"
     JSON_OBJECT = "JSON_OBJECT"
     JSON_SCHEMA = "JSON_SCHEMA"
-
-
-class DeadLetterStatus(StrEnum):
-    """What became of a dead letter."""
-
-    OPEN = "OPEN"
-    REPLAYED = "REPLAYED"
-    DISCARDED = "DISCARDED"
 
 
 class UserErrorCode(StrEnum):

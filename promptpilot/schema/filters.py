@@ -12,6 +12,7 @@ from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from promptpilot import ids
+from promptpilot.engine.dead_letters import DeadLetterStatus
 from promptpilot.engine.fields import MAX_NAME, MAX_TAGS
 from promptpilot.engine.lifecycle import ExecutionStatus, WaitReason
 from promptpilot.engine.principal import Principal
@@ -20,7 +21,6 @@ from promptpilot.models import DeadLetter, Execution, Firing, Workflow
 from promptpilot.models.database import Database, Dialect
 from promptpilot.schema.conditions import by_ids, by_values, is_storable, made_in
 from promptpilot.schema.enums import (
-    DeadLetterStatus,
     OrderDirection,
     WorkflowExecutionOrderField,
     WorkflowOrderField,

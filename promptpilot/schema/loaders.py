@@ -67,9 +67,7 @@ class Loaders:
             self._views_of, _MAX_BATCH, cache_key_fn=lambda execution: execution.id
         )
 
-        self.decision: DataLoader[StepView, Decision | None] = DataLoader(
-            _decisions, _MAX_BATCH, cache_key_fn=lambda view: view.id
-        )
+        self.decision: DataLoader[str, Decision | None] = DataLoader(_decisions, _MAX_BATCH)
 
     def forget(self) -> None:
         """Drop everything that was read, so that the next answer shows what is true then."""
@@ -147,12 +145,13 @@ async def _last_triggered_at(trigger_ids: list[str]) -> list[datetime | None]:
     return [found.get(trigger_id) for trigger_id in trigger_ids]
 
 
-async def _decisions(views: list[StepView]) -> list[Decision | None]:
-    """Read what persons chose at steps, which are the caller's because their executions are."""
-    executions = sorted({view.execution_id for view in views})
+async def _decisions(step_ids: list[str]) -> list[Decision | None]:
+    """Read what persons chose at step executions that are known to be the caller's."""
+    places = [ids.split_step_execution_id(step_id) for step_id in step_ids]
+    executions = sorted({place[0] for place in places if place})
     rows = await Decision.filter(execution_id__in=executions)
     found = {(row.execution_id, row.path): row for row in rows}
-    return [found.get((view.execution_id, view.path)) for view in views]
+    return [found.get(place) if place else None for place in places]
 
 
 async def if_any(loader: One[R], id: str | None) -> R | None:

@@ -10,7 +10,7 @@ from promptpilot import ids
 from promptpilot.engine.principal import Principal
 from promptpilot.engine.runner import Runner
 from tests.schema.api import Api
-from tests.schema.documents import asking, decision, make_workflow, start
+from tests.schema.documents import asking, decision, failing, make_workflow, start
 from tests.schema.watching import finish, reach
 from tests.support.clock import ManualClock
 
@@ -173,6 +173,21 @@ async def test_a_cancelled_decision_waits_no_longer(api: Api, worker: Runner) ->
     asked = (await _shown(api, execution_id))["steps"][1]
     assert payload["errors"][0]["state"] == "CANCELLED"
     assert (asked["status"], asked["pendingDecision"]) == ("CANCELLED", None)
+
+
+async def test_a_decision_that_was_taken_over_is_still_known(api: Api, worker: Runner) -> None:
+    parts = asking()
+    parts["steps"][2] = failing()["steps"][1]
+    execution_id = await start(api, await make_workflow(api, **parts))
+    await reach(api, execution_id, "WAITING")
+    await _submit(api, execution_id, "approve", comment="Good.")
+    await finish(api, execution_id)
+
+    retried = await api.mutate("retryExecution", {"id": execution_id}, "execution { id }")
+
+    asked = (await _shown(api, retried["execution"]["id"]))["steps"][1]
+    assert (asked["status"], asked["pendingDecision"]) == ("COMPLETED", None)
+    assert (asked["decision"]["choice"], asked["decision"]["comment"]) == ("approve", "Good.")
 
 
 async def test_a_paused_execution_still_asks(api: Api, worker: Runner) -> None:

@@ -11,6 +11,7 @@ import pytest
 from graphql import GraphQLEnumType, GraphQLSchema, build_schema
 
 from promptpilot.engine import definition, lifecycle, step_configs
+from promptpilot.engine.dead_letters import DeadLetterStatus
 from promptpilot.engine.principal import Role
 from promptpilot.engine.triggers.kinds import FiringOutcome, TriggerType
 from promptpilot.engine.triggers.signatures import WebhookScheme
@@ -20,6 +21,7 @@ from promptpilot.schema.export import print_schema_text
 ROOT = Path(__file__).parents[2]
 BUILT_IN = {"String", "Int", "Float", "Boolean", "ID"}
 ENUMS: dict[str, type[StrEnum]] = {
+    "DeadLetterStatus": DeadLetterStatus,
     "DecisionMode": step_configs.DecisionMode,
     "ExecutionStatus": lifecycle.ExecutionStatus,
     "FiringOutcome": FiringOutcome,

@@ -9,8 +9,10 @@ import pytest
 from promptpilot import ids
 from promptpilot.engine.principal import Principal
 from promptpilot.errors import Unauthenticated
+from promptpilot.models import DeadLetter, Execution
 from tests.schema.api import Api
 from tests.schema.documents import make_trigger, make_workflow, start
+from tests.schema.rows import dead_letter_row
 
 NODE = "query ($id: ID!) { node(id: $id) { id __typename } }"
 PARTS = """query ($id: ID!) { workflow(id: $id) {
@@ -26,6 +28,8 @@ async def _everything(api: Api) -> dict[str, str]:
     fired = await api.mutate("runTrigger", run, "execution { id steps { id } firing { id } }")
     token = await api.mutate("createAccessToken", {"label": "ci"}, "accessToken { id }")
     parts = (await api.run(PARTS, id=workflow_id))["workflow"]
+    letter = dead_letter_row(await Execution.get(id=fired["execution"]["id"]))
+    await DeadLetter.bulk_create([letter])
     return {
         "Workflow": workflow_id,
         "WorkflowStep": parts["steps"][0]["id"],
@@ -34,6 +38,7 @@ async def _everything(api: Api) -> dict[str, str]:
         "TriggerFiring": fired["execution"]["firing"]["id"],
         "WorkflowExecution": fired["execution"]["id"],
         "WorkflowStepExecution": fired["execution"]["steps"][0]["id"],
+        "DeadLetter": letter.id,
         "AccessToken": token["accessToken"]["id"],
         "User": (await api.run("{ viewer { id } }"))["viewer"]["id"],
     }
@@ -63,11 +68,12 @@ async def test_a_strangers_lists_are_empty(api: Api, stranger: Principal) -> Non
 
     found = await api.seen_by(stranger).run(
         "{ workflows { nodes { id } totalCount } executions { nodes { id } totalCount }"
-        " accessTokens { id } }"
+        " deadLetters { nodes { id } totalCount } accessTokens { id } signingSecret { preview } }"
     )
 
     nothing = {"nodes": [], "totalCount": 0}
-    assert found == {"workflows": nothing, "executions": nothing, "accessTokens": []}
+    lists = {"workflows": nothing, "executions": nothing, "deadLetters": nothing}
+    assert found == {**lists, "accessTokens": [], "signingSecret": None}
 
 
 MUTATIONS: list[tuple[str, str, dict[str, Any]]] = [
@@ -79,6 +85,9 @@ MUTATIONS: list[tuple[str, str, dict[str, Any]]] = [
     ("deleteTrigger", "WorkflowTrigger", {}),
     ("runTrigger", "WorkflowTrigger", {}),
     ("cancelExecution", "WorkflowExecution", {}),
+    ("pauseExecution", "WorkflowExecution", {}),
+    ("resumeExecution", "WorkflowExecution", {}),
+    ("retryExecution", "WorkflowExecution", {"fromStepName": "take"}),
     ("revokeAccessToken", "AccessToken", {}),
 ]
 
@@ -150,6 +159,8 @@ async def test_more_than_a_hundred_nodes_are_refused(api: Api) -> None:
         'execution(id: "ex_1") { id }',
         "workflows { nodes { id } }",
         "executions { nodes { id } }",
+        "deadLetters { nodes { id } }",
+        "signingSecret { preview }",
     ],
 )
 async def test_who_is_not_signed_in_is_told_to(selection: str, api: Api) -> None:
@@ -169,11 +180,13 @@ async def test_a_mutation_without_a_caller_is_an_error_of_the_request(api: Api) 
 async def test_anybody_may_ask_who_they_are_and_what_the_server_is(api: Api) -> None:
     found = await api.seen_by(None).run(
         "{ viewer { id } serverInfo { version limits { maxPageSize maxQueryDepth maxSteps"
-        " maxInputBytes } providers { provider name isEnabled isConfigured models } } }"
+        " maxInputBytes maxInlineOutputBytes }"
+        " providers { provider name isEnabled isConfigured models } } }"
     )
 
     assert found["viewer"] is None
-    assert found["serverInfo"]["limits"]["maxPageSize"] == 100
+    limits = found["serverInfo"]["limits"]
+    assert (limits["maxPageSize"], limits["maxInlineOutputBytes"]) == (100, 65_536)
     enabled = [each for each in found["serverInfo"]["providers"] if each["isEnabled"]]
     assert [each["provider"] for each in enabled] == ["SIMULATOR"]
 

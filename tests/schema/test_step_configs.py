@@ -77,6 +77,31 @@ async def test_a_request_is_shown_without_its_secrets(api: Api) -> None:
     assert SECRET not in json.dumps(shown)
 
 
+async def _update_with(api: Api, workflow_id: str, **others: Any) -> list[dict[str, Any]]:
+    """Send the request again without the value of its secret; return the errors."""
+    config = {**REQUEST, "headers": [{"name": "Authorization", "isSecret": True}]}
+    steps = [{"name": "it", "config": {"webhook": config}, **others}]
+    change = {"id": workflow_id, "steps": steps}
+    payload = await api.mutate("updateWorkflow", change, "errors { code path }")
+    errors: list[dict[str, Any]] = payload["errors"]
+    return errors
+
+
+async def test_a_stored_secret_is_kept_by_the_step_that_has_it(api: Api) -> None:
+    steps = [{"name": "it", "config": {"webhook": REQUEST}}]
+    workflow_id = await make_workflow(api, steps=steps, variables=TITLE)
+    step_id = (await api.run(WHOLE, id=workflow_id))["workflow"]["steps"][0]["id"]
+
+    kept = await _update_with(api, workflow_id, id=step_id)
+    lost = await _update_with(api, workflow_id, name="another")
+
+    headers = [{"name": "Authorization", "value": None, "isSecret": True}]
+    found = (await api.run(WHOLE, id=workflow_id))["workflow"]["steps"][0]
+    place = ["input", "steps", "0", "config", "webhook", "headers", "0", "value"]
+    assert (kept, found["config"]["headers"]) == ([], headers)
+    assert lost == [{"code": "REQUIRED", "path": place}]
+
+
 async def test_a_request_is_a_signed_post_unless_it_says_otherwise(api: Api) -> None:
     shown = await _config(api, {"webhook": {"url": "https://api.example.org/"}})
 

@@ -8,10 +8,10 @@ import strawberry
 from strawberry import Parent
 
 from promptpilot import models as rows
+from promptpilot.engine.dead_letters import DeadLetterStatus
 from promptpilot.errors import InvariantBroken
 from promptpilot.schema import declare
 from promptpilot.schema.context import Info
-from promptpilot.schema.enums import DeadLetterStatus
 from promptpilot.schema.links import link, links
 from promptpilot.schema.loaders import if_any
 from promptpilot.schema.types.outcome import ExecutionError

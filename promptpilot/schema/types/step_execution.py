@@ -126,20 +126,21 @@ class WorkflowStepExecution(Node):
     @staticmethod
     async def pending_decision(root: Parent[StepView], info: Info) -> PendingDecision | None:
         pending = PendingDecision.of(root)
-        is_decided = pending and await info.context.loaders.decision.load(root)
+        is_decided = pending and await info.context.loaders.decision.load(root.id)
         return None if is_decided else pending
 
     @declare.field(
         description=(
-            "What a person chose here; null while nobody has, when no person did, and when the step"
-            " was taken over."
+            "What a person chose, also if the step was taken over; null while nobody has, and when"
+            " no person did."
         ),
         graphql_type=link("StepDecision") | None,
     )
     @staticmethod
     async def decision(root: Parent[StepView], info: Info) -> rows.Decision | None:
-        is_decision = root.type is StepType.DECISION
-        return await info.context.loaders.decision.load(root) if is_decision else None
+        if root.type is not StepType.DECISION:
+            return None
+        return await info.context.loaders.decision.load(root.reused_from or root.id)
 
     @declare.field(
         description=(
