@@ -31,7 +31,7 @@ from promptpilot.engine.step_configs import StepType
 from promptpilot.engine.steps.base import Waiting
 from promptpilot.engine.story import Story, load_answer, load_story
 from promptpilot.engine.tools import Tools
-from promptpilot.errors import InvalidInput, LeaseLost, StepFailed
+from promptpilot.errors import InvalidInput, LeaseLost, LimitExceeded, StepFailed
 from promptpilot.models import StepExecution
 
 MANUAL = "MANUAL"
@@ -192,12 +192,14 @@ class _Drive:
         return _mark(entry, recorded) if entry.current_path is not None else None
 
     def _finish(self, entry: Entry, output: dict[str, Any]) -> None:
-        """Complete the execution; fail it if its output is not what the workflow declares."""
+        """Complete the execution; fail it if its output is not what was declared, or too large."""
         try:
             check_output(self._definition, output)
             entry.complete(output)
         except InvalidInput as fault:
             self._fail(entry, reasons.reason(reasons.OUTPUT_INVALID, fault.message))
+        except LimitExceeded as fault:
+            self._fail(entry, reasons.reason(reasons.OUTPUT_TOO_LARGE, fault.message))
 
     def _fail(self, entry: Entry, error: reasons.Reason) -> None:
         entry.fail(error, opens_dead_letter=self._claimed.trigger_type != MANUAL)

@@ -21,7 +21,7 @@ from promptpilot.engine import reasons
 from promptpilot.engine.commits.items import Claimed
 from promptpilot.engine.egress.messages import HttpRequest, HttpResponse
 from promptpilot.engine.lease import Lease
-from promptpilot.engine.ledger_rows import AttemptMark, Ended, Place, Usage
+from promptpilot.engine.ledger_rows import AttemptMark, Ended, Place, Usage, output_text
 from promptpilot.engine.lifecycle import StepStatus
 from promptpilot.engine.ports import HttpSender, OpenedSecrets
 from promptpilot.engine.providers.base import ModelReply, ModelRequest, Provider
@@ -37,11 +37,9 @@ from promptpilot.engine.steps.base import (
     Waiting,
 )
 from promptpilot.engine.tools import Tools
-from promptpilot.errors import InvalidInput, LeaseLost, StepFailed
-from promptpilot.models.columns import dump_json
+from promptpilot.errors import InvalidInput, LeaseLost, LimitExceeded, StepFailed
 
 DEFAULT_STEP_TIMEOUT = timedelta(minutes=10)
-MAX_OUTPUT_BYTES = 16 * 1024 * 1024
 #: Types of steps that do something outside.
 _HAVE_EFFECTS = frozenset({StepType.PROMPT, StepType.WEBHOOK})
 
@@ -212,13 +210,11 @@ def _ended(done: Done, scrubber: Scrubber) -> Ended:
 
 def _stored_text(output: Any) -> str:
     try:
-        text = dump_json(output, ("output",))
+        return output_text(output)
     except InvalidInput as fault:
         raise StepFailed(fault.message, reasons.OUTPUT_INVALID, is_retryable=True) from fault
-    if len(text) > MAX_OUTPUT_BYTES:
-        message = f"The output is larger than {MAX_OUTPUT_BYTES // 1024**2} MiB."
-        raise StepFailed(message, reasons.OUTPUT_TOO_LARGE)
-    return text
+    except LimitExceeded as fault:
+        raise StepFailed(fault.message, reasons.OUTPUT_TOO_LARGE) from fault
 
 
 def _scrubbed(failure: StepFailed, scrubber: Scrubber) -> StepFailed:

@@ -32,7 +32,7 @@ from promptpilot.engine.reasons import Reason
 from promptpilot.engine.scope import Outcome
 from promptpilot.errors import LeaseLost
 from promptpilot.ids import Kind, new_id
-from promptpilot.models.columns import dump_json, encode_json
+from promptpilot.models.columns import encode_json
 
 _HANDOVER_IN_MS = 0
 
@@ -158,8 +158,12 @@ class Entry:
         self.hand_over()
 
     def complete(self, output: dict[str, Any]) -> None:
-        """End the execution well."""
-        text = dump_json(output, ("output",))
+        """End the execution well.
+
+        Raises `InvalidInput` and `LimitExceeded` for an output that cannot be stored; the entry is
+        as it was then.
+        """
+        text = rows.output_text(output)
         stored = rows.stored_output(self.id, rows.EXECUTION_OUTPUT, output, text)
         self.output, self.output_bytes = stored.text, stored.size
         self._keep_aside(stored)

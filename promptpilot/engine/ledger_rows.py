@@ -17,10 +17,13 @@ from promptpilot.engine.events import EventDraft
 from promptpilot.engine.lifecycle import StepStatus, WaitReason
 from promptpilot.engine.previews import INLINE_BYTES, PREVIEW_BYTES, cut
 from promptpilot.engine.scope import Outcome
-from promptpilot.models.columns import encode_json
+from promptpilot.errors import LimitExceeded
+from promptpilot.models.columns import dump_json, encode_json
 
 #: The path under which an execution's own output is kept aside.
 EXECUTION_OUTPUT: Final = "$"
+#: Of one output, of a step or of an execution.
+MAX_OUTPUT_BYTES: Final = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +87,26 @@ class Stored:
     aside: Columns | None = None
 
 
+def output_text(value: Any) -> str:
+    """Return the JSON text of an output.
+
+    Raises `InvalidInput` for what is not JSON and `LimitExceeded` for more than 16 MiB.
+    """
+    text = dump_json(value, ("output",))
+    if _size(text) > MAX_OUTPUT_BYTES:
+        message = f"The output is larger than {MAX_OUTPUT_BYTES // 1024**2} MiB."
+        raise LimitExceeded(message, MAX_OUTPUT_BYTES, ("output",))
+    return text
+
+
 def stored_output(execution_id: str, path: str, value: Any, text: str | None = None) -> Stored:
     """Return how to store an output; more than 64 KiB are kept aside. `text` is its JSON."""
     if value is None:
         return Stored(None)
     text = text or encode_json(value)
-    # A character has at most four bytes: most texts need not be encoded to be measured.
-    body = text.encode() if 4 * len(text) > INLINE_BYTES else b""
-    if len(body) <= INLINE_BYTES:
+    if _size(text) <= INLINE_BYTES:
         return Stored(text)
+    body = text.encode()
     aside = {
         "execution_id": execution_id,
         "path": path,
@@ -117,7 +131,7 @@ def ended_row(
         "output": output.text,
         "output_bytes": output.size,
         "error": json_text(ended.outcome.error),
-        "model_calls": json_text(list(ended.model_calls) or None),
+        "model_calls": calls_text(ended.model_calls),
         "prompt_tokens": ended.usage.prompt_tokens,
         "completion_tokens": ended.usage.completion_tokens,
         "cost_micros": ended.usage.cost_micros,
@@ -152,7 +166,7 @@ def attempt_row(
         "started_at": mark.started_at,
         "error": json_text(ended.outcome.error),
         "next_in_ms": next_in_ms,
-        "model_calls": json_text(list(ended.model_calls) or None),
+        "model_calls": calls_text(ended.model_calls),
     }
 
 
@@ -178,9 +192,29 @@ def json_text(value: Any) -> str | None:
 def shown_text(value: Any) -> str | None:
     """Return the JSON text of what is for readers alone, cut if it is large."""
     text = json_text(value)
-    if text is None or 4 * len(text) <= INLINE_BYTES or len(text.encode()) <= INLINE_BYTES:
+    if text is None or _size(text) <= INLINE_BYTES:
         return text
     return encode_json(cut(value, PREVIEW_BYTES))
+
+
+def calls_text(calls: Sequence[dict[str, Any]]) -> str | None:
+    """Return the JSON text of model calls; None if there were none.
+
+    Large answers are cut: the output of their step has them in full.
+    """
+    return json_text([_shown_call(call) for call in calls] or None)
+
+
+def _shown_call(call: dict[str, Any]) -> dict[str, Any]:
+    answer = call.get("outputText")
+    if answer is None or _size(answer) <= INLINE_BYTES:
+        return call
+    return {**call, "outputText": cut(answer, PREVIEW_BYTES)}
+
+
+def _size(text: str) -> int:
+    """Return how many bytes a text has; most have one for each character."""
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _step_columns(execution_id: str, place: Place) -> Columns:
