@@ -83,9 +83,8 @@ def _find_named(record: Record, definition: Definition, step_name: str) -> Begin
     position, branch = _landing(record, definition, taken)
     if position < wanted:
         first = definition.steps[position].name
-        is_changed = equal < record.well_ended
-        why = "is not what it was" if is_changed else "comes before it and did not end well"
-        raise _refused(f"Step {first!r} {why}; begin there or at an earlier step.")
+        why = "is new or was changed" if position >= equal else "did not end well"
+        raise _refused(f"Step {first!r} before it {why}; begin there or at an earlier step.")
     if position > wanted:
         name = definition.steps[branch].name
         raise _refused(

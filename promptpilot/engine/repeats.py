@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from promptpilot import ids
-from promptpilot.engine.beginning import Beginning, find_beginning
+from promptpilot.engine.beginning import STEP_PATH, Beginning, find_beginning
 from promptpilot.engine.commits import Committer
 from promptpilot.engine.commits.items import Columns, Opening
 from promptpilot.engine.definition import Definition, VariableKind
@@ -37,7 +37,7 @@ from promptpilot.engine.scope import SkipReason
 from promptpilot.engine.versions import Versions
 from promptpilot.errors import InvalidStatus, NotFound
 from promptpilot.models import Firing
-from promptpilot.models.columns import encode_json, load_json
+from promptpilot.models.columns import check_json, encode_json, load_json
 from promptpilot.models.database import Database
 
 _OPERATION = "retryExecution"
@@ -89,6 +89,7 @@ class Repeats:
         `IdempotencyMismatch`. Then nothing was stored.
         """
         check_key(request.idempotency_key, ("input", "idempotencyKey"))
+        check_json(request.from_step_name, STEP_PATH)
         given = _idempotency(request)
         if given is not None:
             first = await self._launcher.find_first(principal.workspace_id, given)

@@ -6,7 +6,14 @@ import asyncio
 from collections.abc import Sequence
 
 from promptpilot.engine.commits import Committer
-from promptpilot.engine.commits.items import Claimed, FencedWrite, Recorded, Renewal, Renewed
+from promptpilot.engine.commits.items import (
+    Claimed,
+    FencedWrite,
+    Opening,
+    Recorded,
+    Renewal,
+    Renewed,
+)
 from promptpilot.errors import Unavailable
 
 
@@ -27,6 +34,15 @@ class Around(Committer):
     def record(self, write: FencedWrite) -> asyncio.Future[Recorded | None]:
         """Hand on."""
         return self.inner.record(write)
+
+
+class LostAnswers(Around):
+    """Every answer to an opening is lost once, so that it is sent again."""
+
+    async def open(self, opening: Opening) -> int | None:
+        """Store it twice."""
+        await self.inner.open(opening)
+        return await self.inner.open(opening)
 
 
 class SlowAnswers(Around):

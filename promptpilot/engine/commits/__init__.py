@@ -1,6 +1,6 @@
 """Gathers the ledger's writes of many executions into one transaction.
 
-Nobody but the ledger, the launcher and the runner writes through it.
+Nobody but the ledger, the launcher, the repeats and the runner writes through it.
 """
 
 from __future__ import annotations
