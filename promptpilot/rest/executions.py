@@ -11,8 +11,8 @@ from promptpilot import ids
 from promptpilot.engine.api import Engine
 from promptpilot.engine.lifecycle import ExecutionStatus
 from promptpilot.engine.principal import Principal
-from promptpilot.errors import Unauthenticated
 from promptpilot.models import Execution, Workflow
+from promptpilot.rest.bearer import identify
 from promptpilot.rest.body import read_body, read_input
 from promptpilot.rest.errors import WorkflowInactive
 
@@ -21,7 +21,7 @@ _ENVELOPE_BYTES = 1024
 
 async def execute_workflow(request: Request, engine: Engine) -> Response:
     """Answer 202 with the stored execution; a new one is PENDING, whatever a worker made of it."""
-    principal = await _identify(request, engine)
+    principal = await identify(request, engine)
     values = await _read_values(request, engine)
     workflow_id = request.path_params["workflow_id"]
     await _check_active(principal, workflow_id)
@@ -33,19 +33,12 @@ async def execute_workflow(request: Request, engine: Engine) -> Response:
 
 async def execute_trigger(request: Request, engine: Engine) -> Response:
     """Answer 200 with the execution that the trigger started."""
-    principal = await _identify(request, engine)
+    principal = await identify(request, engine)
     values = await _read_values(request, engine)
     trigger_id = request.path_params["trigger_id"]
     launched = await engine.run_trigger(principal, trigger_id, values, _key(request))
     row = await _row(principal, launched.execution_id)
     return JSONResponse({**_document(row), "triggerId": trigger_id, "status": row.status})
-
-
-async def _identify(request: Request, engine: Engine) -> Principal:
-    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not bearer.strip():
-        raise Unauthenticated("Send the header Authorization: Bearer <token>.")
-    return await engine.identify(bearer.strip())
 
 
 async def _read_values(request: Request, engine: Engine) -> dict[str, Any]:

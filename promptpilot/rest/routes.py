@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from promptpilot.engine.api import Engine
-from promptpilot.rest import executions, webhooks
+from promptpilot.rest import executions, outputs, webhooks
 from promptpilot.rest.errors import answer_error, problem
 from promptpilot.rest.health import Health, live, ready
 
@@ -22,6 +22,12 @@ def rest_routes(engine: Engine, health: Health) -> list[BaseRoute]:
         _post("/api/webhooks/{trigger_id}", webhooks.receive, engine),
         _post("/api/workflows/{workflow_id}/execute", executions.execute_workflow, engine),
         _post("/api/triggers/{trigger_id}/execute", executions.execute_trigger, engine),
+        _get("/api/executions/{execution_id}/output", outputs.download_execution_output, engine),
+        _get(
+            "/api/executions/{execution_id}/steps/{path}/output",
+            outputs.download_step_output,
+            engine,
+        ),
         Route("/healthz", live),
         Route("/readyz", _probe(health)),
     ]
@@ -40,7 +46,15 @@ async def not_allowed(request: Request, error: Exception) -> Response:
     return problem(405, "METHOD_NOT_ALLOWED", message, headers=headers)
 
 
+def _get(path: str, handler: Handler, engine: Engine) -> Route:
+    return Route(path, _guarded(handler, engine), methods=["GET", "HEAD"])
+
+
 def _post(path: str, handler: Handler, engine: Engine) -> Route:
+    return Route(path, _guarded(handler, engine), methods=["POST"])
+
+
+def _guarded(handler: Handler, engine: Engine) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
             return await handler(request, engine)
@@ -49,7 +63,7 @@ def _post(path: str, handler: Handler, engine: Engine) -> Route:
         except Exception as error:  # noqa: BLE001 -- an edge: the client gets a reference
             return answer_error(error, engine.clock)
 
-    return Route(path, endpoint, methods=["POST"])
+    return endpoint
 
 
 def _probe(health: Health) -> Callable[[Request], Awaitable[Response]]:

@@ -10,19 +10,15 @@ from typing import Any
 import pytest
 
 from promptpilot import ids
-from promptpilot.engine import ledger
 from promptpilot.engine.commits import Committer
-from promptpilot.engine.ledger_rows import AttemptMark, Ended
-from promptpilot.engine.lifecycle import StepStatus
 from promptpilot.engine.outputs import WholeOutput, execution_output, step_output
 from promptpilot.engine.previews import INLINE_BYTES
 from promptpilot.engine.principal import Principal
-from promptpilot.engine.scope import Outcome
 from promptpilot.errors import NotFound
 from promptpilot.models import LargeOutput
 from promptpilot.models.columns import encode_json
 from promptpilot.models.database import Database
-from tests.support.ledgers import entry_of, opening, place
+from tests.support.finished import finished
 
 SMALL = {"text": "größer", "n": 12345678901234567890, "x": 1.0}
 LARGE = {"text": "größer🦉" * INLINE_BYTES, "last": [1, {"deep": True}]}
@@ -38,28 +34,12 @@ async def first_step(database: Database, principal: Principal, id: str) -> Whole
 BOTH = pytest.mark.parametrize("find", [execution_output, first_step])
 
 
-async def completed(committer: Committer, owner: Principal, output: dict[str, Any] | None) -> str:
-    """Store an execution that completed with `output`, which its one step had as well."""
-    made = opening(workspace_id=owner.workspace_id)
-    await committer.open(made)
-    (claimed,) = await committer.claim("w1", 1, 15_000)
-    entry = entry_of(claimed)
-    mark = AttemptMark(1, claimed.now, claimed.now)
-    entry.end_step(place(), mark, Ended(Outcome(StepStatus.COMPLETED, output=output)))
-    if output is not None:
-        entry.complete(output)
-    else:
-        entry.cancel()
-    await ledger.record(committer, entry)
-    return claimed.id
-
-
 @BOTH
 @pytest.mark.parametrize("output", [SMALL, LARGE, {}], ids=["small", "large", "empty"])
 async def test_an_output_is_found_as_it_was_stored(
     database: Database, committer: Committer, principal: Principal, output: Any, find: Find
 ) -> None:
-    execution_id = await completed(committer, principal, output)
+    execution_id = await finished(committer, principal, output)
 
     found = await find(database, principal, execution_id)
 
@@ -75,7 +55,7 @@ async def test_a_stranger_finds_nothing(
     stranger: Principal,
     find: Find,
 ) -> None:
-    execution_id = await completed(committer, principal, LARGE)
+    execution_id = await finished(committer, principal, LARGE)
 
     with pytest.raises(NotFound):
         await find(database, stranger, execution_id)
@@ -85,7 +65,7 @@ async def test_a_stranger_finds_nothing(
 async def test_where_there_is_no_output_none_is_found(
     database: Database, committer: Committer, principal: Principal, find: Find
 ) -> None:
-    execution_id = await completed(committer, principal, None)
+    execution_id = await finished(committer, principal, None)
 
     with pytest.raises(NotFound):
         await find(database, principal, execution_id)
@@ -95,7 +75,7 @@ async def test_where_there_is_no_output_none_is_found(
 async def test_a_preview_never_passes_for_the_output(
     database: Database, committer: Committer, principal: Principal, find: Find
 ) -> None:
-    execution_id = await completed(committer, principal, LARGE)
+    execution_id = await finished(committer, principal, LARGE)
     await LargeOutput.filter(execution_id=execution_id).delete()
 
     with pytest.raises(NotFound):
@@ -118,7 +98,7 @@ async def test_ids_that_are_malformed_or_unknown_find_nothing(
 async def test_paths_without_an_output_find_nothing(
     database: Database, committer: Committer, principal: Principal, path: str
 ) -> None:
-    execution_id = await completed(committer, principal, LARGE)
+    execution_id = await finished(committer, principal, LARGE)
 
     with pytest.raises(NotFound):
         await step_output(database, principal, execution_id, path)
@@ -127,7 +107,7 @@ async def test_paths_without_an_output_find_nothing(
 async def test_who_may_not_know_and_what_is_not_there_are_told_alike(
     database: Database, committer: Committer, principal: Principal, stranger: Principal
 ) -> None:
-    known = await completed(committer, principal, SMALL)
+    known = await finished(committer, principal, SMALL)
 
     told = []
     for asked in (known, ids.new_id(ids.Kind.EXECUTION)):
@@ -141,7 +121,7 @@ async def test_who_may_not_know_and_what_is_not_there_are_told_alike(
 async def test_another_role_opens_no_other_workspace(
     database: Database, committer: Committer, principal: Principal, stranger: Principal
 ) -> None:
-    execution_id = await completed(committer, principal, SMALL)
+    execution_id = await finished(committer, principal, SMALL)
     same_user = replace(stranger, user_id=principal.user_id)
 
     with pytest.raises(NotFound):

@@ -1,0 +1,29 @@
+"""Downloads of whole outputs, of steps and of executions, for whoever owns them."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from promptpilot.engine.api import Engine
+from promptpilot.engine.outputs import execution_output, step_output
+from promptpilot.rest.bearer import identify
+from promptpilot.rest.download import JsonFile, answer_file
+
+
+async def download_execution_output(request: Request, engine: Engine) -> Response:
+    """Answer with the JSON of an execution's own output."""
+    principal = await identify(request, engine)
+    execution_id = request.path_params["execution_id"]
+    found = await execution_output(engine.database, principal, execution_id)
+    name = f"{execution_id}-output.json"
+    return answer_file(request, JsonFile(found.body, found.sha256, name))
+
+
+async def download_step_output(request: Request, engine: Engine) -> Response:
+    """Answer with the JSON of a step's output."""
+    principal = await identify(request, engine)
+    execution_id, path = request.path_params["execution_id"], request.path_params["path"]
+    found = await step_output(engine.database, principal, execution_id, path)
+    name = f"{execution_id}-step-{path}-output.json"
+    return answer_file(request, JsonFile(found.body, found.sha256, name))
