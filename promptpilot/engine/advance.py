@@ -16,15 +16,16 @@ import structlog
 
 from promptpilot import ids
 from promptpilot.clock import from_ms, to_ms
-from promptpilot.engine import ledger, plan, reasons, retry
+from promptpilot.engine import plan, reasons, retry
 from promptpilot.engine.attempt import Attempts, failed
 from promptpilot.engine.commits.items import Claimed, Recorded
 from promptpilot.engine.definition import Definition, UnknownOutcomePolicy
+from promptpilot.engine.holder import Holder
 from promptpilot.engine.inputs import check_output
 from promptpilot.engine.lease import Lease
 from promptpilot.engine.ledger import Entry
 from promptpilot.engine.ledger_rows import AttemptMark, Ended, Place, Wait
-from promptpilot.engine.lifecycle import ExecutionStatus, StepStatus
+from promptpilot.engine.lifecycle import StepStatus
 from promptpilot.engine.plan import Finish, GiveUp, Move, RunStep
 from promptpilot.engine.scope import Outcome, Progress
 from promptpilot.engine.step_configs import StepType
@@ -52,16 +53,21 @@ async def advance(
 
     May be called any number of times. After `LeaseLost` nothing more is written by this call.
     """
+    holder = Holder(claimed, lease, tools, is_stopping)
     try:
-        definition = await tools.versions.get(claimed.workflow_version_id)
-        story = await load_story(claimed, definition)
-        await _Drive(claimed, lease, tools, definition, is_stopping).run(story)
+        definition, story = await holder.undisturbed(_load(claimed, tools))
+        await _Drive(claimed, lease, tools, definition, holder).run(story)
     except LeaseLost:
         log.info("execution.lost", execution_id=claimed.id, fence=claimed.fence)
 
 
+async def _load(claimed: Claimed, tools: Tools) -> tuple[Definition, Story]:
+    definition = await tools.versions.get(claimed.workflow_version_id)
+    return definition, await load_story(claimed, definition)
+
+
 class _Drive:
-    """One claim of one execution. Holds the number of its newest event between entries."""
+    """Takes the decisions of one claim of one execution."""
 
     def __init__(
         self,
@@ -69,15 +75,12 @@ class _Drive:
         lease: Lease,
         tools: Tools,
         definition: Definition,
-        is_stopping: Callable[[], bool],
+        holder: Holder,
     ) -> None:
         self._claimed = claimed
         self._lease = lease
-        self._tools = tools
         self._definition = definition
-        self._is_stopping = is_stopping
-        self._is_interrupted = False
-        self._last_seq = claimed.last_seq
+        self._holder = holder
         self._attempts = Attempts(claimed, lease, tools)
 
     async def run(self, story: Story) -> None:
@@ -87,13 +90,13 @@ class _Drive:
         move, mark = await self._take_up(story)
         while isinstance(move.next, RunStep) and mark is not None:
             place = self._place(move.next.position)
-            if self._must_stop():
+            if self._holder.must_stop:
                 await self._stop(place, mark)
                 return
             try:
                 result = await self._attempts.make(place, mark, move.progress)
             except asyncio.CancelledError:
-                self._absorb_cancellation()
+                self._holder.absorb_cancellation()
                 await self._interrupt(place, mark, move.progress)
                 return
             except StepFailed as failure:
@@ -113,28 +116,28 @@ class _Drive:
         if claimed.current_attempt == 0:
             now = from_ms(claimed.now)
             move = plan.first_move(self._definition, story.progress, claimed.position, now)
-            return move, await self._record_move(self._entry(), move)
+            return move, await self._record_move(self._holder.entry(), move)
         place = self._place(claimed.position)
         if claimed.current_path is not None and self._happens_once(place):
             ended = _failed(reasons.UNKNOWN_OUTCOME)
-            return await self._go_on(place, self._claimed_mark(), ended, story.progress)
+            return await self._go_on(place, self._holder.claimed_mark, ended, story.progress)
         if story.waiting is not None and place.step.type in _RESUMED:
             return await self._resume(place, story.waiting, story.progress)
         return await self._next_attempt(place, story)
 
     async def _next_attempt(self, place: Place, story: Story) -> Stand:
         """Begin the next attempt at a step: after a retry's wait, a handover or a lost worker."""
-        claimed, entry = self._claimed, self._entry()
+        claimed, entry = self._claimed, self._holder.entry()
         attempt = claimed.current_attempt + 1
         started_at = claimed.step_started_at or claimed.now
         if claimed.current_path is not None:
-            entry.end_attempt(place, self._claimed_mark(), reasons.LOST)
+            entry.end_attempt(place, self._holder.claimed_mark, reasons.LOST)
             entry.begin_step(place, attempt, started_at)
         elif story.waiting is not None:
             entry.resume_step(place, attempt, started_at)
         else:
             entry.begin_step(place, attempt, started_at)
-        recorded = await self._record(entry)
+        recorded = await self._holder.record(entry)
         return Move(story.progress, (), RunStep(place.position)), _mark(entry, recorded)
 
     async def _resume(self, place: Place, waiting: StepExecution, progress: Progress) -> Stand:
@@ -161,14 +164,16 @@ class _Drive:
     ) -> Stand:
         """Record how a step ended together with what is next."""
         now = from_ms(mark.started_at)
+        # A wait may have lasted for months; what comes after it begins when it was over.
+        then = from_ms(self._claimed.now) if before is StepStatus.WAITING else now
         outcome, move = plan.move_after(
-            self._definition, progress, place.position, ended.outcome, now
+            self._definition, progress, place.position, ended.outcome, now, then
         )
         if _is_past_deadline(outcome):
             move = Move(move.progress, (), GiveUp(reasons.PAST_DEADLINE))
         text = ended.output_text if outcome is ended.outcome else None
         kept = Ended(outcome, ended.input, ended.model_calls, ended.usage, text)
-        entry = self._entry()
+        entry = self._holder.entry()
         entry.end_step(place, mark, kept, before)
         return move, await self._record_move(entry, move)
 
@@ -177,7 +182,7 @@ class _Drive:
         for ending in move.endings:
             entry.skip_step(self._place(ending.position), ending.outcome)
         match move.next:
-            case RunStep(position) if self._must_stop() or self._lease.is_pause_requested:
+            case RunStep(position) if self._holder.must_stop or self._lease.is_pause_requested:
                 entry.position = position
                 await self._give_back(entry)
                 return None
@@ -188,7 +193,7 @@ class _Drive:
                 self._finish(entry, output)
             case GiveUp(error):
                 self._fail(entry, error)
-        recorded = await self._record(entry)
+        recorded = await self._holder.record(entry)
         return _mark(entry, recorded) if entry.current_path is not None else None
 
     def _finish(self, entry: Entry, output: dict[str, Any]) -> None:
@@ -210,9 +215,9 @@ class _Drive:
         """Record that the step waits; the worker is free for others."""
         until_ms = None if waiting.until is None else to_ms(waiting.until)
         wait = Wait(waiting.reason, until_ms=until_ms, input=waiting.input)
-        entry = self._entry()
+        entry = self._holder.entry()
         entry.park(place, mark, wait)
-        await self._record_wait(entry)
+        await self._record_wait(entry, place, mark)
 
     async def _park_for_retry(self, place: Place, mark: AttemptMark, failure: StepFailed) -> bool:
         """Record a failed attempt and the wait before the next; return False if it was the last."""
@@ -221,70 +226,72 @@ class _Drive:
         pause = retry.wait_before_next(
             place.step.retry, mark.number, ids.random_fraction(), failure.retry_after
         )
-        entry = self._entry()
+        entry = self._holder.entry()
         entry.park_for_retry(place, mark, failed(failure), pause)
-        await self._record_wait(entry)
+        await self._record_wait(entry, place, mark)
         return True
 
-    async def _record_wait(self, entry: Entry) -> None:
-        """Record a wait, which is a boundary too: a pause that is asked for begins in it."""
-        if not self._lease.is_pause_requested or not await self._try_pause(entry):
-            await self._record(entry)
+    async def _record_wait(self, parked: Entry, place: Place, mark: AttemptMark) -> None:
+        """Record a wait, which is a boundary too: what is asked for meanwhile goes first."""
 
-    async def _give_back(self, entry: Entry) -> None:
+        def as_asked() -> Entry:
+            entry = parked.copied()
+            if self._lease.is_cancel_requested:
+                entry = self._holder.entry()
+                entry.cancel_step(place, mark)
+            elif self._lease.is_pause_requested:
+                entry.pause()
+            return entry
+
+        await self._holder.record_as_asked(as_asked)
+
+    async def _give_back(self, before: Entry) -> None:
         """Stop between two steps: cancelled or paused on request, or for another worker."""
-        if self._lease.is_cancel_requested:
-            entry.cancel()
-        elif self._must_stop() or not await self._try_pause(entry):
-            entry.hand_over()
-        else:
-            return
-        await self._record(entry)
 
-    async def _try_pause(self, entry: Entry) -> bool:
-        """Record the entry with a pause; return False, nothing written, if it was withdrawn."""
-        paused = entry.copied()
-        paused.pause()
-        try:
-            await self._record(paused)
-        except LeaseLost:  # or the request is gone: the entry without a pause will tell
-            return False
-        return True
+        def as_asked() -> Entry:
+            entry = before.copied()
+            if self._lease.is_cancel_requested:
+                entry.cancel()
+            elif self._lease.is_pause_requested and not self._holder.must_stop:
+                entry.pause()
+            else:
+                entry.hand_over()
+            return entry
+
+        await self._holder.record_as_asked(as_asked)
 
     async def _stop(self, place: Place, mark: AttemptMark) -> None:
         """Give up the step in hand: cancelled on request, or handed over to another worker."""
-        self._refuse_lost_lease()
-        entry = self._entry()
+        self._holder.refuse_lost_lease()
+        entry = self._holder.entry()
         if self._lease.is_cancel_requested:
             entry.cancel_step(place, mark)
         else:
             entry.hand_over_step(place, mark, reasons.STOPPED)
-        await self._record(entry)
+        await self._holder.record(entry)
 
     async def _interrupt(self, place: Place, mark: AttemptMark, progress: Progress) -> None:
         """Give up the step in hand in the middle of its work, which may have had its effect."""
-        self._refuse_lost_lease()
+        self._holder.refuse_lost_lease()
+        if self._happens_once(place):
+            await self._holder.look()
         if self._happens_once(place) and not self._lease.is_cancel_requested:
             await self._go_on(place, mark, _failed(reasons.UNKNOWN_OUTCOME), progress)
         else:
             await self._stop(place, mark)
 
-    def _refuse_lost_lease(self) -> None:
-        if self._lease.is_lost:
-            raise LeaseLost(f"The lease of execution {self._claimed.id} was lost in a step.")
-
     async def _stop_untouched(self, story: Story) -> bool:
         """End or hold, without running anything, what was asked to or is past its deadline."""
-        claimed, entry = self._claimed, self._entry()
+        claimed, entry = self._claimed, self._holder.entry()
         if self._lease.is_cancel_requested:
             self._cancel_untouched(entry, story)
         elif claimed.deadline_at is not None and claimed.deadline_at <= claimed.now:
             self._expire_untouched(entry, story)
         elif self._lease.is_pause_requested:
-            return await self._pause_untouched(entry)
+            return await self._pause_untouched(entry, story)
         else:
             return False
-        await self._record(entry)
+        await self._holder.record(entry)
         return True
 
     def _cancel_untouched(self, entry: Entry, story: Story) -> None:
@@ -301,74 +308,35 @@ class _Drive:
             entry.end_step(place, mark, _failed(reasons.PAST_DEADLINE), before)
         self._fail(entry, reasons.PAST_DEADLINE)
 
-    async def _pause_untouched(self, entry: Entry) -> bool:
-        """Hold the execution where it was claimed; False if that is not asked for any more."""
+    async def _pause_untouched(self, entry: Entry, story: Story) -> bool:
+        """Hold the execution where it was claimed; False if it is to go on first."""
         entry.stay(self._claimed)
         if self._claimed.current_path is not None:
             place = self._place(self._claimed.position)
             if self._happens_once(place):
                 return False
-            entry.end_attempt(place, self._claimed_mark(), reasons.LOST)
-        return await self._try_pause(entry)
+            entry.end_attempt(place, self._holder.claimed_mark, reasons.LOST)
+        entry.pause()
+        if await self._holder.try_record(entry):
+            return True
+        return await self._stop_untouched(story)  # something else is asked by now
 
     def _in_hand(self, story: Story) -> tuple[Place, AttemptMark, StepStatus] | None:
         """Return the step in which the execution was claimed; None if it was between two."""
-        place = self._place(min(self._claimed.position, len(self._definition.steps) - 1))
+        if self._claimed.current_attempt == 0:
+            return None
+        place = self._place(self._claimed.position)
         if story.waiting is not None:
             return place, _mark_of(story.waiting), StepStatus.WAITING
-        if self._claimed.current_path is not None:
-            return place, self._claimed_mark(), StepStatus.RUNNING
-        return None
-
-    # Recording
-
-    async def _record(self, entry: Entry) -> Recorded:
-        """Commit an entry, whole even if this task is cancelled meanwhile; then ring."""
-        self._lease.is_given_up = entry.status is not ExecutionStatus.RUNNING
-        writing = ledger.submit(self._tools.committer, entry)
-        while not writing.done():
-            try:
-                await asyncio.shield(writing)
-            except asyncio.CancelledError:
-                self._absorb_cancellation()
-        recorded = ledger.confirm(entry, writing.result())
-        self._last_seq = recorded.last_seq
-        self._lease.is_pause_requested = recorded.is_pause_requested
-        if recorded.is_cancel_requested:
-            self._lease.is_cancel_requested = True
-        self._tools.feed.ring(self._claimed.id)
-        return recorded
-
-    def _absorb_cancellation(self) -> None:
-        """Go on to record why the task was cancelled; the lease or the runner knows."""
-        self._is_interrupted = True
-        task = asyncio.current_task()
-        if task is not None:
-            task.uncancel()
-
-    def _must_stop(self) -> bool:
-        asked = self._lease.is_lost or self._lease.is_cancel_requested
-        return asked or self._is_interrupted or self._is_stopping()
+        return place, self._holder.claimed_mark, StepStatus.RUNNING
 
     def _happens_once(self, place: Place) -> bool:
         """Whether an attempt that was cut off must not be made again."""
         is_once = place.step.on_unknown_outcome is UnknownOutcomePolicy.FAIL
         return is_once and self._attempts.has_effects(place)
 
-    def _entry(self) -> Entry:
-        claimed = self._claimed
-        return Entry(claimed.id, claimed.fence, self._last_seq, claimed.position)
-
     def _place(self, position: int) -> Place:
         return Place(self._definition.steps[position], position)
-
-    def _claimed_mark(self) -> AttemptMark:
-        """Return the mark of the attempt in whose middle the execution was claimed."""
-        claimed = self._claimed
-        started_at = claimed.attempt_started_at or claimed.now
-        return AttemptMark(
-            claimed.current_attempt, started_at, claimed.step_started_at or started_at
-        )
 
 
 def _mark(entry: Entry, recorded: Recorded) -> AttemptMark:

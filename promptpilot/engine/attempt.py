@@ -77,13 +77,15 @@ class Attempts:
             raise
         except StepFailed as failure:
             raise _scrubbed(failure, Scrubber(secrets.revealed)) from None
-        except Exception as bug:
+        except (Exception, asyncio.CancelledError) as bug:
+            if _is_cancelled():
+                raise
             scrubber = Scrubber(secrets.revealed)
             raise self._internal(place, bug, scrubber) from bug
         scrubber = Scrubber(secrets.revealed)
         if isinstance(result, Waiting):
             return replace(result, input=scrubber.value(result.input))
-        return _ended(result, scrubber)
+        return _ended(result, scrubber, is_outcome_unknown=self.has_effects(place))
 
     def resume(
         self, place: Place, mark: AttemptMark, progress: Progress, answer: Answer | None
@@ -146,7 +148,7 @@ class Attempts:
             secrets=secrets,
         )
 
-    def _internal(self, place: Place, bug: Exception, scrubber: Scrubber) -> StepFailed:
+    def _internal(self, place: Place, bug: BaseException, scrubber: Scrubber) -> StepFailed:
         reference = ids.new_reference()
         log.error(
             "step.broken",
@@ -195,7 +197,13 @@ def failed(failure: StepFailed) -> Ended:
     return Ended(Outcome(StepStatus.FAILED, error=reasons.reason_of(failure)), model_calls=calls)
 
 
-def _ended(done: Done, scrubber: Scrubber) -> Ended:
+def _is_cancelled() -> bool:
+    """Whether this task was told to stop; a library may raise CancelledError on its own."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _ended(done: Done, scrubber: Scrubber, *, is_outcome_unknown: bool = False) -> Ended:
     """Return what a step leaves behind. Raises `StepFailed` for an output that cannot be stored."""
     output = scrubber.value(done.output)
     usage = Usage(done.prompt_tokens, done.completion_tokens, done.cost_micros)
@@ -204,15 +212,20 @@ def _ended(done: Done, scrubber: Scrubber) -> Ended:
         scrubber.value(done.input),
         scrubber.value(list(done.model_calls)),
         usage,
-        _stored_text(output),
+        _stored_text(output, is_outcome_unknown=is_outcome_unknown),
     )
 
 
-def _stored_text(output: Any) -> str:
+def _stored_text(output: Any, *, is_outcome_unknown: bool) -> str:
     try:
         return output_text(output)
     except InvalidInput as fault:
-        raise StepFailed(fault.message, reasons.OUTPUT_INVALID, is_retryable=True) from fault
+        raise StepFailed(
+            fault.message,
+            reasons.OUTPUT_INVALID,
+            is_retryable=True,
+            is_outcome_unknown=is_outcome_unknown,
+        ) from fault
     except LimitExceeded as fault:
         raise StepFailed(fault.message, reasons.OUTPUT_TOO_LARGE) from fault
 

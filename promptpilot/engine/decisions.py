@@ -8,7 +8,7 @@ again; another one is refused.
 from __future__ import annotations
 
 from promptpilot import ids
-from promptpilot.clock import Clock
+from promptpilot.clock import Clock, to_ms
 from promptpilot.engine.interventions import Choosing, Found, Interventions
 from promptpilot.engine.lifecycle import StepStatus
 from promptpilot.engine.principal import Principal
@@ -68,7 +68,7 @@ class Decisions:
         if not found.is_undecided or step.status != StepStatus.WAITING:
             message = f"The execution is {found.status} and does not wait for a decision here."
             raise InvalidStatus(message, found.status, _ID_PATH)
-        if step.wake_at is not None and step.wake_at <= self._clock.now():
+        if found.due_at is not None and found.due_at <= to_ms(self._clock.now()):
             message = "The time for this decision is up."
             raise InvalidStatus(message, found.status, _ID_PATH)
 

@@ -14,6 +14,7 @@ from typing import Any
 from promptpilot.clock import Clock, to_ms
 from promptpilot.engine import events, lifecycle
 from promptpilot.engine.events import EventDraft
+from promptpilot.engine.ledger_rows import path_of
 from promptpilot.engine.lifecycle import (
     ExecutionMove,
     ExecutionStatus,
@@ -25,7 +26,8 @@ from promptpilot.models.address import Dialect
 from promptpilot.models.database import Database
 
 _FIND = """
-SELECT status, wait_reason, paused_wait_reason, paused_ready_at, last_seq
+SELECT status, wait_reason, paused_wait_reason, ready_at, paused_ready_at, position,
+    current_attempt, last_seq
 FROM executions WHERE id = $1 AND workspace_id = $2
 """
 _REQUEST_CANCEL = """
@@ -44,10 +46,10 @@ SET status = 'CANCELLED', wait_reason = NULL, ready_at = NULL, owner = NULL, cur
 WHERE id = $1 AND status IN ('PENDING', 'WAITING', 'PAUSED')
 """
 _WAITING_STEP = """
-SELECT path, attempt FROM step_executions WHERE execution_id = $1 AND status = 'WAITING'
+SELECT path FROM step_executions WHERE execution_id = $1 AND status = 'WAITING' AND attempt = $2
 """
 _CANCEL_STEP = """
-UPDATE step_executions SET status = 'CANCELLED', finished_at = $2, wake_at = NULL
+UPDATE step_executions SET status = 'CANCELLED', finished_at = $2, attempt = $3, wake_at = NULL
 WHERE execution_id = $1 AND status = 'WAITING'
 """
 _REQUEST_PAUSE = """
@@ -90,13 +92,21 @@ class Found:
     status: ExecutionStatus
     wait_reason: WaitReason | None
     paused_wait_reason: WaitReason | None
+    ready_at: int | None
     paused_ready_at: int | None
+    position: int
+    current_attempt: int
     last_seq: int
 
     @property
     def is_undecided(self) -> bool:
         """Whether it waits for a decision, be it paused meanwhile or not."""
         return WaitReason.DECISION in {self.wait_reason, self.paused_wait_reason}
+
+    @property
+    def due_at(self) -> int | None:
+        """When its wait ends, be it paused meanwhile or not; None if that is not known."""
+        return self.paused_ready_at if self.status is ExecutionStatus.PAUSED else self.ready_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,21 +201,27 @@ class Interventions:
             ExecutionStatus(row["status"]),
             _reason(row["wait_reason"]),
             _reason(row["paused_wait_reason"]),
+            row["ready_at"],
             row["paused_ready_at"],
+            row["position"],
+            row["current_attempt"],
             row["last_seq"],
         )
 
     async def _cancel(self, execution_id: str, found: Found, reason: str | None, now: int) -> None:
-        steps = await self._database.fetch(_WAITING_STEP, execution_id)
-        await self._database.execute(_CANCEL_STEP, execution_id, now)
+        told = [_status_event(found, ExecutionMove.CANCELLED)]
+        if found.current_attempt > 0:
+            told.insert(0, await self._step_event(execution_id, found))
+        await self._database.execute(_CANCEL_STEP, execution_id, now, found.current_attempt)
         await self._database.execute(_CANCEL, execution_id, now, reason)
-        target = lifecycle.step_target_of(StepStatus.WAITING, StepMove.CANCELLED)
-        told = [
-            events.step_changed(row["path"], row["attempt"], StepStatus.WAITING, target)
-            for row in steps
-        ]
-        told.append(_status_event(found, ExecutionMove.CANCELLED))
         await self._tell(execution_id, found, told, now)
+
+    async def _step_event(self, execution_id: str, found: Found) -> EventDraft:
+        """Tell that the step in hand is cancelled: in its wait, or between two workers."""
+        waiting = await self._database.fetch(_WAITING_STEP, execution_id, found.current_attempt)
+        before = StepStatus.WAITING if waiting else StepStatus.RUNNING
+        target = lifecycle.step_target_of(before, StepMove.CANCELLED)
+        return events.step_changed(path_of(found.position), found.current_attempt, before, target)
 
     async def _resume(self, execution_id: str, found: Found, now: int) -> None:
         reason = found.paused_wait_reason

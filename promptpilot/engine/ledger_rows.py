@@ -45,7 +45,7 @@ class Place:
     @property
     def path(self) -> str:
         """Where the step is in the execution; stable and unique from its first start."""
-        return str(self.position)
+        return path_of(self.position)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,11 @@ class Stored:
     text: str | None
     size: int | None = None
     aside: Columns | None = None
+
+
+def path_of(position: int) -> str:
+    """Return where the step at a position of its definition is in an execution."""
+    return str(position)
 
 
 def output_text(value: Any) -> str:

@@ -63,10 +63,16 @@ def first_move(definition: Definition, progress: Progress, position: int, now: d
 
 
 def move_after(
-    definition: Definition, progress: Progress, position: int, outcome: Outcome, now: datetime
+    definition: Definition,
+    progress: Progress,
+    position: int,
+    outcome: Outcome,
+    now: datetime,
+    then: datetime | None = None,
 ) -> tuple[Outcome, Move]:
     """Decide what is next when the step at `position` ended with `outcome`.
 
+    `now` is `now()` for the step's outputs, `then` for the guards after it; None means the same.
     Returns the outcome as it is to be recorded as well: a step whose `outputs` cannot be computed
     has failed, whatever its executor said. Raises `InvariantBroken` for a branch that is none.
     """
@@ -84,7 +90,7 @@ def move_after(
         left_out = Outcome(StepStatus.SKIPPED, skip_reason=SkipReason.BRANCH)
         progress = progress.with_outcome(definition.steps[passed], left_out, now)
         endings.append(Ending(passed, left_out))
-    return outcome, _go_on(definition, progress, target, now, tuple(endings))
+    return outcome, _go_on(definition, progress, target, then or now, tuple(endings))
 
 
 def target_after(definition: Definition, position: int, outcome: Outcome) -> int:

@@ -94,7 +94,8 @@ def _views(
         attempts = [each for each in ended if each.path == path]
         row = rows.get(path)
         if row is None or row.status == StepStatus.WAITING:
-            views.append(_open_view(execution, definition, position, attempts, row))
+            waiting = row if _is_waiting(execution, row) else None
+            views.append(_open_view(execution, definition, position, attempts, waiting))
         else:
             views.append(_ended_view(row, attempts))
     return views
@@ -170,6 +171,13 @@ def _open_view(
     )
 
 
+def _is_waiting(execution: Execution, row: StepExecution | None) -> bool:
+    """Whether the row's wait goes on: no attempt was begun after it."""
+    if row is None or execution.current_path is not None:
+        return False
+    return row.attempt == execution.current_attempt
+
+
 def _is_attempt_open(
     execution: Execution, status: StepStatus, ended: Sequence[StepAttempt]
 ) -> bool:
@@ -200,9 +208,7 @@ def _open_status(
         return StepStatus.CANCELLED if ended else StepStatus.PENDING
     if execution.position != position or execution.current_attempt == 0:
         return StepStatus.PENDING
-    if waiting is not None and execution.current_path is None:
-        return StepStatus.WAITING
-    return StepStatus.RUNNING
+    return StepStatus.RUNNING if waiting is None else StepStatus.WAITING
 
 
 def _ended_attempt(row: StepAttempt) -> AttemptView:

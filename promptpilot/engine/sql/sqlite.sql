@@ -68,7 +68,7 @@ WHERE id = :id AND fence = :fence AND status = 'RUNNING'
 RETURNING cancel_requested_at AS is_cancel_requested,
     pause_requested_at AS is_pause_requested;
 
--- record: The guarded UPDATE of a holder's write; its row admits the rest. No wait outlasts the deadline.
+-- record: The guarded UPDATE of a holder's write; its row admits the rest. No wait outlasts the deadline; a wait or a pause begins only if nothing else is asked.
 UPDATE executions SET
     status = :status, wait_reason = :wait_reason, paused_wait_reason = :paused_wait_reason,
     ready_at = CASE :status WHEN 'RUNNING' THEN ready_at WHEN 'WAITING' THEN
@@ -92,7 +92,11 @@ UPDATE executions SET
     finished_at = CASE WHEN :is_final THEN :now END,
     last_seq = last_seq + :event_count
 WHERE id = :id AND fence = :fence AND status = 'RUNNING' AND last_seq = :expected_seq
-    AND (:status <> 'PAUSED' OR pause_requested_at IS NOT NULL)
+    AND CASE WHEN :status = 'PAUSED' THEN
+            pause_requested_at IS NOT NULL AND cancel_requested_at IS NULL
+        WHEN :status = 'WAITING' AND :wait_reason <> 'HANDOVER' THEN
+            pause_requested_at IS NULL AND cancel_requested_at IS NULL
+        ELSE true END
 RETURNING workspace_id, workflow_id, last_seq,
     cancel_requested_at AS is_cancel_requested,
     pause_requested_at AS is_pause_requested;
