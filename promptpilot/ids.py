@@ -40,6 +40,7 @@ class Kind(StrEnum):
     STEP_EXECUTION = "sx"
     DEAD_LETTER = "dl"
     CREDENTIAL = "cred"
+    PLATFORM_EVENT = "ev"
     STEP_SECRET = "sec"  # noqa: S105 -- a prefix, not a secret
 
 

@@ -40,7 +40,7 @@ _CANCEL = """
 UPDATE executions
 SET status = 'CANCELLED', wait_reason = NULL, ready_at = NULL, owner = NULL, current_path = NULL,
     paused_wait_reason = NULL, paused_ready_at = NULL, step_started_at = NULL,
-    attempt_started_at = NULL, finished_at = $2,
+    attempt_started_at = NULL, finished_at = $2, news_at = $2,
     cancel_requested_at = coalesce(cancel_requested_at, $2),
     cancel_reason = coalesce(cancel_reason, $3)
 WHERE id = $1 AND status IN ('PENDING', 'WAITING', 'PAUSED')

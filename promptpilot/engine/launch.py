@@ -9,14 +9,14 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import orjson
 from tortoise.queryset import QuerySet
 
 from promptpilot import ids
-from promptpilot.clock import Clock
+from promptpilot.clock import Clock, to_ms
 from promptpilot.engine import inputs
 from promptpilot.engine.commits import Committer
 from promptpilot.engine.commits.items import Columns, Opening
@@ -57,6 +57,7 @@ class FiringDraft:
 
     id: str
     trigger_id: str
+    scheduled_for: datetime | None = None
     dedupe_key: str | None = None
     body_sha256: str | None = None
     scheme: str | None = None
@@ -81,6 +82,8 @@ class LaunchRequest:
     """Everything about a start. `input_path` leads to the input in the caller's arguments.
 
     `trigger_data` and the firing's payload are values that were checked (`check_json`) before.
+    `queued_firing_id` is a firing that has waited for its turn, instead of a new one. `depth`
+    counts the platform events that led here.
     """
 
     target: Target
@@ -92,6 +95,8 @@ class LaunchRequest:
     firing: FiringDraft | None = None
     idempotency: Idempotency | None = None
     start_at: datetime | None = None
+    queued_firing_id: str | None = None
+    depth: int = 0
     input_path: tuple[str, ...] = ("input", "input")
 
 
@@ -193,6 +198,10 @@ class Launcher:
         return max(wait, timedelta(0))
 
     async def _find_first(self, request: LaunchRequest) -> Launched:
+        if request.queued_firing_id is not None:
+            return await _find_by_id(request.queued_firing_id)
+        if request.firing is not None and request.firing.scheduled_for is not None:
+            return await _find_by_instant(request.firing)
         if request.firing is not None:
             return await self._find_by_firing(request.firing)
         assert request.idempotency is not None  # noqa: S101 -- nothing else refuses an opening
@@ -232,6 +241,22 @@ class Launcher:
             execution_id=first.execution_id,
             created_at=self._clock.now(),
         )
+
+
+async def _find_by_instant(given: FiringDraft) -> Launched:
+    """Return what another scheduler made of the same instant; it is no new firing."""
+    first = (
+        await Firing.filter(trigger_id=given.trigger_id, scheduled_for=given.scheduled_for)
+        .exclude(outcome=FiringOutcome.DUPLICATE.value)
+        .get()
+    )
+    return Launched(first.execution_id or "", is_new=False, firing_id=first.id)
+
+
+async def _find_by_id(firing_id: str) -> Launched:
+    """Return what another scheduler made of a firing that was queued."""
+    first = await Firing.get(id=firing_id)
+    return Launched(first.execution_id or "", is_new=False, firing_id=first.id)
 
 
 def _held(workspace_id: str, given: Idempotency) -> QuerySet[IdempotencyKey]:
@@ -276,7 +301,7 @@ def _opening(
         "wait_reason": WaitReason.DELAY.value if wait_ms else None,
         "trigger_type": request.trigger_type.value,
         "trigger_id": request.trigger_id,
-        "firing_id": firing.id if firing else None,
+        "firing_id": firing.id if firing else request.queued_firing_id,
         "trigger_data": _trigger_data(request, definition),
         "started_by": request.started_by,
         "idempotency_key": key.key if key else None,
@@ -287,6 +312,8 @@ def _opening(
         execution,
         firing=_firing_columns(firing) if firing else None,
         idempotency=key_columns(target.workspace_id, key) if key else None,
+        queued_firing_id=request.queued_firing_id,
+        depth=request.depth,
         start_in_ms=wait_ms,
         deadline_in_ms=deadline_in_ms(definition),
     )
@@ -306,12 +333,14 @@ def _trigger_data(request: LaunchRequest, definition: Definition) -> str | None:
 
 
 def reads_trigger_data(definition: Definition) -> bool:
-    """Whether a text of the definition reads `trigger.headers`, `trigger.payload` or all of it."""
+    """Whether a text of the definition reads what its trigger received, or all of `trigger`."""
     known = _READS_TRIGGER_DATA.get(definition)
     if known is None:
         known = _READS_TRIGGER_DATA[definition] = _reads_trigger_data(definition)
     return known
 
+
+_RECEIVED: Final = frozenset({(), ("headers",), ("payload",), ("scheduledFor",)})
 
 #: Asked at every launch, answered once for each definition that is in use.
 _READS_TRIGGER_DATA: WeakKeyDictionary[Definition, bool] = WeakKeyDictionary()
@@ -324,15 +353,14 @@ def _reads_trigger_data(definition: Definition) -> bool:
         for reading in readings(step, lambda _: None)
         for reference in reading.references
     ]
-    return any(
-        path[0] == "trigger" and path[1:2] in {(), ("headers",), ("payload",)} for path in paths
-    )
+    return any(path[0] == "trigger" and path[1:2] in _RECEIVED for path in paths)
 
 
 def _firing_columns(firing: FiringDraft) -> Columns:
     payload = None if firing.payload is None else encode_json(firing.payload)
     columns = {name: getattr(firing, name) for name in firing.__slots__ if name != "id"}
-    return {**columns, "payload": payload}
+    due = firing.scheduled_for
+    return {**columns, "payload": payload, "scheduled_for": None if due is None else to_ms(due)}
 
 
 def key_columns(workspace_id: str, key: Idempotency) -> Columns:

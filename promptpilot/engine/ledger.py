@@ -232,6 +232,12 @@ class Entry:
         if output.aside is not None:
             self.large_outputs.append(output.aside)
 
+    @property
+    def has_news(self) -> bool:
+        """Whether triggers may listen to what the entry tells: an end, or a question."""
+        is_asking = WaitReason.DECISION in {self.wait_reason, self.paused_wait_reason}
+        return self.status.is_final or is_asking
+
     def copied(self) -> Entry:
         """Return an entry to add other moves to; this one stays as it is."""
         return replace(
@@ -257,6 +263,7 @@ class Entry:
             "current_attempt": self.current_attempt,
             "step_started_at": self.step_started_at,
             "is_final": self.status.is_final,
+            "has_news": self.has_news,
             "is_progress": self.is_progress,
             "output": self.output,
             "output_bytes": self.output_bytes,

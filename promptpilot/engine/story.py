@@ -78,7 +78,7 @@ def facts(claimed: Claimed) -> Mapping[str, Any]:
         "trigger": {
             "type": claimed.trigger_type,
             "id": claimed.trigger_id,
-            "scheduledFor": None,
+            "scheduledFor": data.get("scheduledFor"),
             "headers": data.get("headers"),
             "payload": data.get("payload"),
         },

@@ -13,7 +13,7 @@ from promptpilot.models.execution import (
 )
 from promptpilot.models.prompt import Credential, Prompt, PromptVersion
 from promptpilot.models.secret import SigningSecret, StepSecret
-from promptpilot.models.trigger import Firing, Trigger
+from promptpilot.models.trigger import Firing, PlatformEvent, Trigger
 from promptpilot.models.workflow import Workflow, WorkflowStep, WorkflowVariable, WorkflowVersion
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Firing",
     "IdempotencyKey",
     "LargeOutput",
+    "PlatformEvent",
     "Prompt",
     "PromptVersion",
     "SigningSecret",

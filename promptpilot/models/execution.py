@@ -53,6 +53,11 @@ class Execution(Row):
     paused_wait_reason: str | None = fields.TextField(null=True)
     paused_ready_at: datetime | None = InstantField(null=True)
     deadline_at: datetime | None = InstantField(null=True)
+    #: Since when its end or a question is to be told to triggers, and the last event told.
+    news_at: datetime | None = InstantField(null=True)
+    told_seq: int = fields.BigIntField(default=0)
+    #: How many platform events lie between it and what first started it all.
+    depth: int = fields.BigIntField(default=0)
     priority: int = fields.BigIntField(default=0)
     trigger_type: str = fields.TextField()
     trigger_id: str | None = fields.TextField(null=True)

@@ -22,7 +22,7 @@ class StepSecret(Row):
 
 
 class SigningSecret(Row):
-    """What signs the requests of a workspace's WEBHOOK steps; the previous one also, for a while."""
+    """What signs the requests of a workspace: a secret, and for a while the one before it."""
 
     workspace_id: str = KeyField()
     secret_sealed: str = fields.TextField()

@@ -25,6 +25,10 @@ class Trigger(Row):
     secret_preview: str | None = fields.TextField(null=True)
     previous_secret_sealed: str | None = fields.TextField(null=True)
     previous_secret_until: datetime | None = InstantField(null=True)
+    #: Of the key of an API trigger, which is not stored itself.
+    secret_sha256: str | None = fields.TextField(null=True)
+    previous_secret_sha256: str | None = fields.TextField(null=True)
+    #: Why the server switched it off; None while it is on or a person switched it off.
     paused_reason: str | None = fields.TextField(null=True)
     next_run_at: datetime | None = InstantField(null=True)
     last_scheduled_for: datetime | None = InstantField(null=True)
@@ -65,3 +69,27 @@ class Firing(Row):
 
     class Meta:
         table = "firings"
+
+
+class PlatformEvent(Row):
+    """Something that happened, inside or outside, as EVENT triggers are told of it.
+
+    Invariant: one row for each (workspace, dedupe key). `dispatched_at` is None until every
+    trigger that listens was told.
+    """
+
+    id: str = KeyField()
+    workspace_id: str = fields.TextField()
+    type: str = fields.TextField()
+    payload: dict[str, Any] = JsonField()
+    #: Only triggers of this workflow are told; None means all of the workspace.
+    workflow_id: str | None = fields.TextField(null=True)
+    dedupe_key: str | None = fields.TextField(null=True)
+    request_sha256: str = fields.TextField()
+    depth: int = fields.BigIntField(default=0)
+    actor_id: str | None = fields.TextField(null=True)
+    created_at: datetime = InstantField()
+    dispatched_at: datetime | None = InstantField(null=True)
+
+    class Meta:
+        table = "platform_events"

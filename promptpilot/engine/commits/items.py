@@ -13,6 +13,7 @@ Columns = dict[str, Any]
 
 #: Columns of a firing that its execution does not have as well.
 FIRING_COLUMNS = (
+    "scheduled_for",
     "dedupe_key",
     "body_sha256",
     "scheme",
@@ -28,8 +29,8 @@ FIRING_COLUMNS = (
 class Opening:
     """A new execution with its first event, and what makes it unique.
 
-    At most one of `firing`, `idempotency` and `dead_letter_id` is set; each is a row whose unique
-    key, or whose status OPEN, admits one execution. `start_in_ms` is the wait before it may be
+    At most one of `firing`, `idempotency`, `dead_letter_id` and `queued_firing_id` is set; each is
+    a row whose unique key, or whose status, admits one execution. `start_in_ms` is the wait before it may be
     claimed, `deadline_in_ms` the time it has from then on. `steps` and `events` (from number 2)
     are what it takes over from the execution that it repeats, outputs kept aside included.
     """
@@ -38,9 +39,11 @@ class Opening:
     firing: Columns | None = None
     idempotency: Columns | None = None
     dead_letter_id: str | None = None
+    queued_firing_id: str | None = None
     start_in_ms: int = 0
     deadline_in_ms: int | None = None
     position: int = 0
+    depth: int = 0
     steps: tuple[Columns, ...] = ()
     events: tuple[Columns, ...] = ()
 
@@ -64,6 +67,10 @@ class Opening:
             return ("key", row["workspace_id"], row["operation"], row["key"])
         if self.firing is not None and self.firing["dedupe_key"] is not None:
             return ("firing", self.firing["trigger_id"], self.firing["dedupe_key"])
+        if self.firing is not None and self.firing.get("scheduled_for") is not None:
+            return ("instant", self.firing["trigger_id"], str(self.firing["scheduled_for"]))
+        if self.queued_firing_id is not None:
+            return ("queued", self.queued_firing_id)
         if self.dead_letter_id is not None:
             return ("dead letter", self.dead_letter_id)
         return None

@@ -182,6 +182,8 @@ def _opening_row(opening: Opening) -> Columns:
         "position": opening.position,
         "event_count": len(opening.events),
         "dead_letter_id": opening.dead_letter_id,
+        "queued_firing_id": opening.queued_firing_id,
+        "depth": opening.depth,
     }
 
 

@@ -72,6 +72,8 @@ class Group:
             "position": opening.position,
             "event_count": len(opening.events),
             "dead_letter_id": opening.dead_letter_id,
+            "queued_firing_id": opening.queued_firing_id,
+            "depth": opening.depth,
         }
         if self._is_first(opening, values) and self._one("open", values):
             self._gather_status(opening.id, 1, None, opening.execution["status"])
@@ -86,6 +88,8 @@ class Group:
             return self._one("hold_key", values) is not None
         if opening.dead_letter_id is not None:
             return self._one("replay", values) is not None
+        if opening.queued_firing_id is not None:
+            return self._one("dequeue", values) is not None
         return opening.firing is None or self._one("fire", values) is not None
 
     def _take_over(self, opening: Opening, values: Columns) -> None:

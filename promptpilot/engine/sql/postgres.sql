@@ -10,6 +10,7 @@ WITH o AS MATERIALIZED (
         trigger_type text, trigger_id text, firing_id text, trigger_data json, started_by text,
         idempotency_key text, retry_of_id text, input json, has_key boolean, has_firing boolean,
         operation text, request_sha256 text,
+        scheduled_for bigint, queued_firing_id text, depth bigint,
         dedupe_key text, body_sha256 text, scheme text, is_verified boolean,
         used_previous_secret boolean, payload json, source_ip text, actor_id text)
 ), t AS MATERIALIZED (
@@ -26,10 +27,12 @@ WITH o AS MATERIALIZED (
         WHERE held.created_at <= excluded.created_at - 86400000
     RETURNING result_id
 ), f AS (
-    INSERT INTO firings (id, workspace_id, trigger_id, trigger_type, outcome, dedupe_key,
+    INSERT INTO firings (id, workspace_id, trigger_id, trigger_type, outcome, scheduled_for,
+        dedupe_key,
         body_sha256, scheme, is_verified, used_previous_secret, payload, source_ip, actor_id,
         execution_id, created_at)
-    SELECT o.firing_id, o.workspace_id, o.trigger_id, o.trigger_type, 'STARTED', o.dedupe_key,
+    SELECT o.firing_id, o.workspace_id, o.trigger_id, o.trigger_type, 'STARTED',
+        o.scheduled_for, o.dedupe_key,
         o.body_sha256, o.scheme, o.is_verified, o.used_previous_secret, o.payload, o.source_ip,
         o.actor_id, o.id, t.now
     FROM o, t WHERE o.has_firing
@@ -41,19 +44,26 @@ WITH o AS MATERIALIZED (
         resolved_by = o.started_by, resolved_at = t.now
     FROM o, t WHERE d.id = o.dead_letter_id AND d.status = 'OPEN'
     RETURNING d.replay_execution_id
+), q AS (
+    UPDATE firings f SET outcome = 'STARTED', execution_id = o.id
+    FROM o WHERE f.id = o.queued_firing_id AND f.outcome = 'QUEUED'
+    RETURNING f.execution_id
 ), e AS (
     INSERT INTO executions (id, workspace_id, workflow_id, workflow_version_id, workflow_revision,
         status, wait_reason, ready_at, deadline_at, position, last_seq, trigger_type, trigger_id,
-        firing_id, trigger_data, started_by, idempotency_key, retry_of_id, input, created_at)
+        firing_id, trigger_data, started_by, idempotency_key, retry_of_id, depth, input,
+        created_at)
     SELECT o.id, o.workspace_id, o.workflow_id, o.workflow_version_id, o.workflow_revision,
         o.status, o.wait_reason, t.now + o.start_in_ms,
         t.now + o.start_in_ms + o.deadline_in_ms, o.position, 1 + o.event_count, o.trigger_type,
         o.trigger_id,
-        o.firing_id, o.trigger_data, o.started_by, o.idempotency_key, o.retry_of_id, o.input, t.now
+        o.firing_id, o.trigger_data, o.started_by, o.idempotency_key, o.retry_of_id, o.depth, o.input,
+        t.now
     FROM o, t
     WHERE (NOT o.has_key OR o.id IN (SELECT result_id FROM k))
         AND (NOT o.has_firing OR o.id IN (SELECT execution_id FROM f))
         AND (o.dead_letter_id IS NULL OR o.id IN (SELECT replay_execution_id FROM r))
+        AND (o.queued_firing_id IS NULL OR o.id IN (SELECT execution_id FROM q))
     ON CONFLICT (id) DO NOTHING
     RETURNING id, status, retry_of_id
 ), s AS (
@@ -138,7 +148,8 @@ WITH w AS MATERIALIZED (
         id text, fence bigint, expected_seq bigint, event_count bigint, status text,
         wait_reason text, paused_wait_reason text, ready_at bigint, ready_in_ms bigint,
         position bigint, current_path text,
-        current_attempt bigint, step_started_at bigint, is_final boolean, is_progress boolean,
+        current_attempt bigint, step_started_at bigint, is_final boolean, has_news boolean,
+        is_progress boolean,
         output json, output_bytes bigint, error json, prompt_tokens bigint,
         completion_tokens bigint, cost_micros bigint, has_unknown_cost boolean)
 ), t AS MATERIALIZED (
@@ -165,6 +176,7 @@ WITH w AS MATERIALIZED (
         cost_micros = e.cost_micros + w.cost_micros,
         has_unknown_cost = e.has_unknown_cost OR w.has_unknown_cost,
         finished_at = CASE WHEN w.is_final THEN t.now END,
+        news_at = CASE WHEN w.has_news THEN t.now ELSE e.news_at END,
         last_seq = e.last_seq + w.event_count
     FROM w, t
     WHERE e.id = w.id AND e.fence = w.fence AND e.status = 'RUNNING'

@@ -13,10 +13,11 @@ ON CONFLICT (workspace_id, operation, key) DO UPDATE
 RETURNING 1;
 
 -- fire: Stores the firing of a new execution unless its message started one before. Returns a row if it was stored.
-INSERT INTO firings (id, workspace_id, trigger_id, trigger_type, outcome, dedupe_key,
-    body_sha256, scheme, is_verified, used_previous_secret, payload, source_ip, actor_id,
+INSERT INTO firings (id, workspace_id, trigger_id, trigger_type, outcome, scheduled_for,
+    dedupe_key, body_sha256, scheme, is_verified, used_previous_secret, payload, source_ip, actor_id,
     execution_id, created_at)
-VALUES (:firing_id, :workspace_id, :trigger_id, :trigger_type, 'STARTED', :dedupe_key,
+VALUES (:firing_id, :workspace_id, :trigger_id, :trigger_type, 'STARTED', :scheduled_for,
+    :dedupe_key,
     :body_sha256, :scheme, :is_verified, :used_previous_secret, :payload, :source_ip, :actor_id,
     :id, :now)
 ON CONFLICT DO NOTHING
@@ -28,14 +29,19 @@ UPDATE dead_letters SET status = 'REPLAYED', replay_execution_id = :id, resolved
 WHERE id = :dead_letter_id AND status = 'OPEN'
 RETURNING 1;
 
+-- dequeue: Gives a firing that is queued its execution. Returns a row if it was queued.
+UPDATE firings SET outcome = 'STARTED', execution_id = :id
+WHERE id = :queued_firing_id AND outcome = 'QUEUED'
+RETURNING 1;
+
 -- open: Stores a new execution. Returns a row if it was stored.
 INSERT INTO executions (id, workspace_id, workflow_id, workflow_version_id, workflow_revision,
     status, wait_reason, ready_at, deadline_at, position, last_seq, trigger_type, trigger_id,
-    firing_id, trigger_data, started_by, idempotency_key, retry_of_id, input, created_at)
+    firing_id, trigger_data, started_by, idempotency_key, retry_of_id, depth, input, created_at)
 VALUES (:id, :workspace_id, :workflow_id, :workflow_version_id, :workflow_revision,
     :status, :wait_reason, :now + :start_in_ms, :now + :start_in_ms + :deadline_in_ms, :position,
     1 + :event_count, :trigger_type, :trigger_id, :firing_id, :trigger_data, :started_by,
-    :idempotency_key, :retry_of_id, :input, :now)
+    :idempotency_key, :retry_of_id, :depth, :input, :now)
 ON CONFLICT (id) DO NOTHING
 RETURNING 1;
 
@@ -90,6 +96,7 @@ UPDATE executions SET
     cost_micros = cost_micros + :cost_micros,
     has_unknown_cost = has_unknown_cost OR :has_unknown_cost,
     finished_at = CASE WHEN :is_final THEN :now END,
+    news_at = CASE WHEN :has_news THEN :now ELSE news_at END,
     last_seq = last_seq + :event_count
 WHERE id = :id AND fence = :fence AND status = 'RUNNING' AND last_seq = :expected_seq
     AND CASE WHEN :status = 'PAUSED' THEN
