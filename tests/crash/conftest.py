@@ -15,7 +15,9 @@ from promptpilot.engine.tokens import SessionTokens
 from promptpilot.models.database import Database
 from tests.crash.api import Api
 from tests.crash.load import Load, make_load
+from tests.crash.plans import six_prompts
 from tests.support.caller import calling, free_port
+from tests.support.hostile.process import HostileProcess, hostile_process
 from tests.support.installation import Installation, shared
 from tests.support.redis import RedisServer
 
@@ -50,7 +52,16 @@ async def committer(database: Database) -> AsyncIterator[Committer]:
 @pytest.fixture
 async def load(database: Database, committer: Committer) -> Load:
     """Give a workflow of six steps to be executed."""
-    return await make_load(database, committer)
+    return await make_load(database, committer, six_prompts())
+
+
+@pytest.fixture
+def receiver(installation: Installation) -> Iterator[HostileProcess]:
+    """Give a server that remembers its requests and that workers may call."""
+    with hostile_process() as server:
+        allowed = {"PROMPTPILOT_EGRESS_ALLOW": f"127.0.0.1:{server.port}"}
+        installation.settings = {**installation.settings, **allowed}
+        yield server
 
 
 @pytest.fixture

@@ -7,32 +7,25 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 from promptpilot import ids
 from promptpilot.clock import to_ms
 from promptpilot.engine import events, lifecycle
 from promptpilot.engine.events import EventKind
 from promptpilot.engine.lifecycle import ExecutionStatus, StepStatus
-from promptpilot.models import Execution, ExecutionEvent, StepAttempt, StepExecution
+from promptpilot.engine.step_configs import StepType
+from tests.crash.histories import ROUNDING_MS, History, read_histories
+from tests.crash.wait_invariants import WAIT_CHECKS
 from tests.support.effects import Effect
 
-#: PostgreSQL rounds its clock to milliseconds, which may be up to this late.
-_ROUNDING_MS = 1
+#: Types of steps that do something to the world.
+_ACTING = {StepType.PROMPT, StepType.WEBHOOK}
+
+#: Types of steps that do something to the world.
+_ACTING = {StepType.PROMPT, StepType.WEBHOOK}
 
 _MOVES = {(s, t.target) for t in lifecycle.TRANSITIONS.values() for s in t.sources}
 _STEP_MOVES = {(s, t.target) for t in lifecycle.STEP_TRANSITIONS.values() for s in t.sources}
-
-
-@dataclass
-class History:
-    """Everything about one execution."""
-
-    row: Execution
-    steps: list[StepExecution] = field(default_factory=list)
-    attempts: list[StepAttempt] = field(default_factory=list)
-    events: list[ExecutionEvent] = field(default_factory=list)
-    effects: list[Effect] = field(default_factory=list)
 
 
 async def violations(effects: Sequence[Effect], expected: Iterable[str] = ()) -> list[str]:
@@ -45,21 +38,6 @@ async def violations(effects: Sequence[Effect], expected: Iterable[str] = ()) ->
     return found
 
 
-async def read_histories(effects: Sequence[Effect]) -> dict[str, History]:
-    """Return what is stored and what was done, by execution."""
-    histories = {row.id: History(row) for row in await Execution.all()}
-    for step in await StepExecution.all().order_by("position"):
-        histories[step.execution_id].steps.append(step)
-    for attempt in await StepAttempt.all().order_by("number"):
-        histories[attempt.execution_id].attempts.append(attempt)
-    for event in await ExecutionEvent.all().order_by("seq"):
-        histories[event.execution_id].events.append(event)
-    for effect in effects:
-        if effect.execution_id in histories:
-            histories[effect.execution_id].effects.append(effect)
-    return histories
-
-
 def _ended(history: History) -> Iterator[str]:
     """Check that it has ended and has let go of everything."""
     row = history.row
@@ -70,10 +48,11 @@ def _ended(history: History) -> Iterator[str]:
 
 
 def _steps(history: History) -> Iterator[str]:
-    """Check that a completed execution has completed each step once, in order."""
+    """Check that a completed execution has ended each step once, in order."""
+    ended = [step.path for step in history.steps if step.finished_at]
+    if history.row.status == ExecutionStatus.COMPLETED and ended != _paths(history.row.position):
+        yield f"ended the steps {ended}"
     done = [step.path for step in history.steps if step.status == StepStatus.COMPLETED]
-    if history.row.status == ExecutionStatus.COMPLETED and done != _paths(history.row.position):
-        yield f"completed the steps {done}"
     completions = [e.path for e in history.events if e.path and e.to_status == StepStatus.COMPLETED]
     if completions != done:
         yield f"tells of {completions} and has stored {done}"
@@ -88,7 +67,8 @@ def _attempts(history: History) -> Iterator[str]:
     for attempt in history.attempts:
         by_path[attempt.path].append((attempt.number, attempt.fence))
     for step in history.steps:
-        by_path[step.path].append((step.attempt, step.fence))
+        if step.status != StepStatus.SKIPPED:
+            by_path[step.path].append((step.attempt, step.fence))
     for path, made in by_path.items():
         if [number for number, _ in made] != list(range(1, len(made) + 1)):
             yield f"counts the attempts {made} of step {path}"
@@ -150,7 +130,8 @@ def _effects(history: History) -> Iterator[str]:
         if (effect.path, effect.attempt) in made:
             yield f"had an effect twice in one attempt: {effect}"
         made.add((effect.path, effect.attempt))
-    for step in history.steps:
+    acting = [step for step in history.steps if step.step_type in _ACTING]
+    for step in acting:
         if step.status == StepStatus.COMPLETED and (step.path, step.attempt) not in made:
             yield f"completed step {step.path} without an effect"
 
@@ -162,7 +143,7 @@ def _lateness(history: History) -> Iterator[str]:
     commits = {step.path: step.finished_at for step in history.steps}
     for effect in history.effects:
         for ended_at in (commits.get(effect.path), ends.get((effect.path, effect.attempt))):
-            if ended_at is not None and effect.at > to_ms(ended_at) + _ROUNDING_MS:
+            if ended_at is not None and effect.at > to_ms(ended_at) + ROUNDING_MS:
                 yield f"had an effect after {ended_at}: {effect}"
 
 
@@ -179,4 +160,5 @@ _CHECKS = (
     _step_statuses,
     _effects,
     _lateness,
+    *WAIT_CHECKS,
 )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from promptpilot.clock import SystemClock
 from promptpilot.engine.commits import Committer
+from promptpilot.engine.definition import Step
 from promptpilot.engine.launch import Launcher, LaunchRequest, Target
 from promptpilot.engine.principal import Principal
 from promptpilot.engine.step_secrets import SecretStore
@@ -15,7 +16,8 @@ from promptpilot.engine.versions import Versions
 from promptpilot.engine.workflows import Workflows
 from promptpilot.models import Execution
 from promptpilot.models.database import Database
-from tests.support.drafts import draft, prompt, variable
+from tests.crash.answers import Answers
+from tests.support.drafts import draft, variable
 from tests.support.effects import Manner
 from tests.support.executions import CountedExecutions
 from tests.support.people import make_principal
@@ -37,6 +39,7 @@ class Load:
         self._launcher = launcher
         self._target = target
         self.principal = principal
+        self._answers = Answers(database, principal)
 
     @property
     def workflow_id(self) -> str:
@@ -52,7 +55,8 @@ class Load:
         return [each.execution_id for each in launched]
 
     async def fill_up(self, count: int) -> None:
-        """Start as many as it takes to have `count` unfinished ones."""
+        """Start as many as it takes to have `count` unfinished ones; decide what waits for it."""
+        await self._answers.give()
         await self.launch(max(0, count - await self.unfinished()))
 
     async def unfinished(self) -> int:
@@ -60,7 +64,8 @@ class Load:
         return int((await self._database.fetch(_UNFINISHED))[0]["count"])
 
     async def is_done(self) -> bool:
-        """Tell whether every execution is final."""
+        """Decide what waits for it, and tell whether every execution is final."""
+        await self._answers.give()
         return await self.unfinished() == 0
 
     async def held(self) -> dict[int, int]:
@@ -83,13 +88,10 @@ class Load:
         return {str(key): str(status) for key, status in rows}
 
 
-async def make_load(database: Database, committer: Committer) -> Load:
-    """Store somebody with a workflow of six steps and return what launches it."""
+async def make_load(database: Database, committer: Committer, steps: Sequence[Step]) -> Load:
+    """Store somebody with a workflow of these steps and return what launches it."""
     clock = SystemClock()
     principal = await make_principal("ada", clock)
-    steps = [
-        prompt(f"s{n}", f"{{{{ input.manner }}}} {{{{ execution.id }}}} {n}") for n in range(6)
-    ]
     asked = draft(*steps, variables=(variable("manner", default="quick"),))
     secrets = SecretStore(database, Vault([("k1", bytes(32))]), clock)
     workflows = Workflows(database, clock, CountedExecutions(), secrets)

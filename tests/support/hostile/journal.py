@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,8 +15,9 @@ _WITHIN_SECONDS = 5.0
 class SeenRequest:
     """One request, written on while it is answered.
 
-    Units: seconds since the request had come. `closed_after` is None while the connection is open;
-    `is_abandoned` says that the client closed it before the answer was complete.
+    Units: seconds since the request had come; `at`, when that was, in milliseconds of the wall
+    clock. `closed_after` is None while the connection is open; `is_abandoned` says that the client
+    closed it before the answer was complete.
     """
 
     method: str
@@ -26,6 +28,7 @@ class SeenRequest:
     bytes_sent: int = 0
     is_abandoned: bool = False
     closed_after: float | None = None
+    at: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
     closed: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
     @property
@@ -46,6 +49,7 @@ class SeenRequest:
             "query": self.query,
             "headers": dict(self.headers),
             "body": self.body.decode("utf-8", "replace"),
+            "at": self.at,
             "bytesSent": self.bytes_sent,
             "isAbandoned": self.is_abandoned,
             "closedAfter": self.closed_after,
