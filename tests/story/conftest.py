@@ -12,7 +12,7 @@ from tests.support.caller import Caller, calling, free_port
 from tests.support.installation import Installation, shared
 from tests.support.redis import RedisServer
 
-_SETTINGS = {"PROMPTPILOT_LEASE_SECONDS": "2", "PROMPTPILOT_REGISTRATION": "open"}
+SETTINGS = {"PROMPTPILOT_LEASE_SECONDS": "2", "PROMPTPILOT_REGISTRATION": "open"}
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def installation(
     tmp_path: Path, database_url: str, redis_server: RedisServer
 ) -> Iterator[Installation]:
     """Give an installation on SQLite and again on PostgreSQL, with one worker."""
-    made = Installation(tmp_path, shared(database_url, redis_server.url) | _SETTINGS)
+    made = Installation(tmp_path, shared(database_url, redis_server.url) | SETTINGS)
     made.start("worker")
     yield made
     made.remove()

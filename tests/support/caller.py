@@ -53,6 +53,11 @@ class Caller:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         return await self.http.post(path, content=content, headers=self._credentials() | sent)
 
+    async def get(self, url: str, **headers: str) -> httpx2.Response:
+        """Get a path or an address, with the token if there is one; `_` stands for `-`."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.http.get(url, headers=self._credentials() | sent)
+
     async def ask(self, document: str, **variables: Any) -> dict[str, Any]:
         """Return the data that a GraphQL document asks for; fail when there are errors."""
         request = {"query": document, "variables": variables}

@@ -15,7 +15,8 @@ Packing: /gzip, /deflate, /bare-deflate, /bad-gzip, /cut-gzip, /nested-gzip, /gz
 /brotli.
 Status: /status/CODE (each argument of the query becomes a header: ?retry-after=5),
 /retry-after/KIND (a 429; the kinds are in `bodies.RETRY_AFTER`), /redirect/CODE?to=URL.
-Bodies: every name in `bodies.BODIES`, such as /json, /html, /nan, /deep; /no-content, /chunked.
+Bodies: every name in `bodies.BODIES`, such as /json, /html, /nan, /deep; /no-content, /chunked,
+/large-json/MB.
 Attempts: /flaky/TIMES/KEY answers 503 so many times for each key and then works;
 /flaky-reset/TIMES/KEY resets the connection instead.
 Echo: /echo (the request as JSON), /echo-header/NAME (?as=text, base64, url or header).

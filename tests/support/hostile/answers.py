@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import quote
 
-from tests.support.hostile.bodies import BODIES, PACKED, RETRY_AFTER
+from tests.support.hostile.bodies import BODIES, PACKED, RETRY_AFTER, large_json
 from tests.support.hostile.conversation import Conversation
 
 Answer = Callable[[Conversation], Awaitable[None]]
@@ -43,6 +43,7 @@ def answers() -> Mapping[str, Answer]:
         "redirect": _redirect,
         "no-content": _no_content,
         "chunked": _chunked,
+        "large-json": _large_json,
         "echo": _echo,
         "echo-header": _echo_header,
         "flaky": flaky,
@@ -99,6 +100,10 @@ async def _chunked(conversation: Conversation) -> None:
     for piece in (b'{"o', b'k":true}'):
         await conversation.send(b"%x\r\n%b\r\n" % (len(piece), piece))
     await conversation.send(b"0\r\n\r\n")
+
+
+async def _large_json(conversation: Conversation) -> None:
+    await conversation.answer(200, large_json(conversation.number(1)), _JSON)
 
 
 async def _echo(conversation: Conversation) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import zlib
 from collections.abc import Mapping
 
@@ -71,3 +72,10 @@ def packed_zeros(megabytes: int, window_bits: int) -> bytes:
     packer = zlib.compressobj(9, wbits=window_bits)
     pieces = [packer.compress(bytes(1_000_000)) for _ in range(megabytes)]
     return b"".join([*pieces, packer.flush()])
+
+
+def large_json(megabytes: int) -> bytes:
+    """Return an object of at least so many million bytes; what is looked for stands at its end."""
+    items = [{"id": number, "name": "größer " * 100} for number in range(1200 * megabytes)]
+    document = {"about": "items", "items": items, "tail": {"deep": [{"value": "found"}]}}
+    return json.dumps(document, ensure_ascii=False).encode()
