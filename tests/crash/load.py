@@ -46,18 +46,22 @@ class Load:
         """Return the workflow that is launched."""
         return self._target.workflow_id
 
-    async def launch(self, count: int, manner: Manner = Manner.QUICK) -> list[str]:
+    async def launch(self, count: int, manner: str = Manner.QUICK) -> list[str]:
         """Start so many executions, as an API trigger would, and return their ids."""
         request = LaunchRequest(
-            target=self._target, input={"manner": manner.value}, trigger_type=TriggerType.API
+            target=self._target, input={"manner": str(manner)}, trigger_type=TriggerType.API
         )
         launched = [await self._launcher.launch(request) for _ in range(count)]
         return [each.execution_id for each in launched]
 
     async def fill_up(self, count: int) -> None:
         """Start as many as it takes to have `count` unfinished ones; decide what waits for it."""
-        await self._answers.give()
+        await self.answer()
         await self.launch(max(0, count - await self.unfinished()))
+
+    async def answer(self) -> None:
+        """Decide what waits for it, and is not left to its time-out."""
+        await self._answers.give()
 
     async def unfinished(self) -> int:
         """Count the executions that are not final."""
@@ -65,7 +69,7 @@ class Load:
 
     async def is_done(self) -> bool:
         """Decide what waits for it, and tell whether every execution is final."""
-        await self._answers.give()
+        await self.answer()
         return await self.unfinished() == 0
 
     async def held(self) -> dict[int, int]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from promptpilot.engine.definition import RetryPolicy, Step, UnknownOutcomePolicy
+from promptpilot.engine.definition import END, RetryPolicy, Step, UnknownOutcomePolicy
 from promptpilot.engine.step_configs import (
     Choice,
     DecisionConfig,
     DecisionMode,
     DelayConfig,
     RequestConfig,
+    StepConfig,
+    StepType,
 )
 from tests.support.drafts import condition, prompt, transform
 from tests.support.hostile.process import HostileProcess
@@ -37,11 +39,20 @@ def every_type(receiver: HostileProcess) -> Sequence[Step]:
         Step(name="breath", config=DelayConfig(duration_seconds=_DELAY_SECONDS)),
         transform("sum"),
         condition("check", "steps.sum.output.value == 2"),
-        Step(name="choose", config=_choosing()),
+        Step(name="choose", config=_choosing(_LAST, DECISION_SECONDS)),
         Step(name="send", config=_request(receiver, "/slow/0.1", 5), retry=_OFTEN),
         Step(name="insist", config=_request(receiver, "/flaky/2", 6), retry=_OFTEN),
         sending_once(receiver, "/slow/0.2", 7),
         _asking(_LAST, 8),
+    ]
+
+
+def waiting(receiver: HostileProcess, seconds: int) -> Sequence[Step]:
+    """Return steps that wait so long; the input `manner` names the type of the one that is run."""
+    return [
+        _guarded(StepType.DELAY, DelayConfig(duration_seconds=seconds)),
+        _guarded(StepType.DECISION, _choosing(END, seconds)),
+        _guarded(StepType.WEBHOOK, _request(receiver, "/status/503", 2, f"?retry-after={seconds}")),
     ]
 
 
@@ -65,17 +76,29 @@ def _asking(name: str, position: int) -> Step:
     return prompt(name, f"{{{{ input.manner }}}} {{{{ execution.id }}}} {position}")
 
 
-def _choosing() -> DecisionConfig:
-    choices = (Choice("approve"), Choice("reject", next_step=_LAST), Choice("later"))
+def _choosing(rejected: str, seconds: int) -> DecisionConfig:
+    choices = (Choice("approve"), Choice("reject", next_step=rejected), Choice("later"))
     return DecisionConfig(
         DecisionMode.MANUAL,
         choices,
         default_choice="later",
-        decision_timeout_seconds=DECISION_SECONDS,
+        decision_timeout_seconds=seconds,
         question="Send {{ execution.id }}?",
     )
 
 
-def _request(receiver: HostileProcess, behaviour: str, position: int) -> RequestConfig:
-    url = receiver.url(f"{behaviour}/{{{{ execution.id }}}}/{position}")
+def _guarded(type: StepType, config: StepConfig) -> Step:
+    return Step(
+        name=type.lower(),
+        config=config,
+        run_if=f'input.manner == "{type}"',
+        retry=RetryPolicy(max_attempts=2, initial_delay_ms=100),
+        continue_on_error=True,
+    )
+
+
+def _request(
+    receiver: HostileProcess, behaviour: str, position: int, query: str = ""
+) -> RequestConfig:
+    url = receiver.url(f"{behaviour}/{{{{ execution.id }}}}/{position}{query}")
     return RequestConfig(url, body={"execution": "{{ execution.id }}", "step": position})
