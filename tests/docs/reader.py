@@ -30,6 +30,7 @@ _KEPT = {
     "trigger": ("triggerId", "TRIGGER"),
 }
 _PATIENCE_SECONDS = 20
+_BODY_OPTIONS = {"-d", "--data-binary"}
 _REGISTER = """
 mutation ($email: String!) {
   register(input: {email: $email, password: "a long enough password"}) { token }
@@ -118,10 +119,12 @@ class Reader:
         ]
         options = list(itertools.pairwise(words))
         headers = dict(value.split(": ", 1) for option, value in options if option == "-H")
-        body = next(value for option, value in options if option in {"-d", "--data-binary"})
+        bodies = [_bytes_of(value) for option, value in options if option in _BODY_OPTIONS]
         address = next(word for word in words if word.startswith("http"))
+        method, body = ("POST", bodies[0]) if bodies else ("GET", None)
         async with self._client() as client:
-            answer = await client.post(address, content=_bytes_of(body), headers=headers)
+            answer = await client.request(method, address, content=body, headers=headers)
+        assert answer.is_success, answer.text
         return answer.json()
 
     def _assign(self, script: str) -> None:
