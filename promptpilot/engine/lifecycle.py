@@ -73,6 +73,7 @@ class StepMove(StrEnum):
     """Something that changes a step execution's status."""
 
     STARTED = "started"
+    TAKEN_OVER = "taken over"
     PARKED = "parked"
     COMPLETED = "completed"
     FAILED = "failed"
@@ -120,6 +121,8 @@ TRANSITIONS: Mapping[ExecutionMove, Transition] = {
 
 STEP_TRANSITIONS: Mapping[StepMove, StepTransition] = {
     StepMove.STARTED: StepTransition(frozenset({_T.PENDING, _T.WAITING}), _T.RUNNING),
+    # A repeat does not run what its original has completed.
+    StepMove.TAKEN_OVER: StepTransition(frozenset({_T.PENDING}), _T.COMPLETED),
     StepMove.PARKED: StepTransition(frozenset({_T.RUNNING}), _T.WAITING),
     # WAITING: a delay that is over and a decision that was made need no work any more.
     StepMove.COMPLETED: StepTransition(frozenset({_T.RUNNING, _T.WAITING}), _T.COMPLETED),

@@ -36,6 +36,7 @@ from promptpilot.engine.principal import Principal
 from promptpilot.engine.scope import SkipReason
 from promptpilot.engine.versions import Versions
 from promptpilot.errors import InvalidStatus, NotFound
+from promptpilot.instants import instant_text
 from promptpilot.models import Firing
 from promptpilot.models.columns import check_json, encode_json, load_json
 from promptpilot.models.database import Database
@@ -131,6 +132,7 @@ class Repeats:
             {**_columns(made, original, goal), **asked},
             deadline_in_ms=deadline_in_ms(goal.definition),
             position=beginning.position,
+            depth=original.execution["depth"],
             steps=steps,
             events=_events(made, steps),
         )
@@ -175,7 +177,9 @@ async def _trigger_data(row: Mapping[str, Any], definition: Definition) -> str |
             "repeat the execution under its own version."
         )
         raise InvalidStatus(message, "CUT", _VERSION_PATH)
-    return encode_json({"payload": payload, "headers": None})
+    scheduled_for = firing.scheduled_for if firing is not None else None
+    due = {} if scheduled_for is None else {"scheduledFor": instant_text(scheduled_for)}
+    return encode_json({"payload": payload, "headers": None, **due})
 
 
 def _same(original: Original) -> _Goal:

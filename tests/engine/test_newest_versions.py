@@ -13,6 +13,7 @@ from promptpilot.engine.launch import FiringDraft
 from promptpilot.engine.principal import Principal
 from promptpilot.engine.triggers.firing import cut_text
 from promptpilot.errors import InvalidInput, InvalidMany, InvalidStatus
+from promptpilot.instants import instant_text
 from promptpilot.models import Execution
 from tests.support.bench import Bench
 from tests.support.drafts import condition, transform, variable
@@ -217,3 +218,14 @@ async def test_what_was_started_without_a_call_has_none_to_read(repeater: Repeat
     row = await repeater.repeat(failed, **NEWEST)
 
     assert (row.status, row.output) == ("COMPLETED", {"x": None, "y": None})
+
+
+async def test_when_an_execution_was_due_is_in_its_firing(repeater: Repeater, bench: Bench) -> None:
+    due = fired(None)
+    due["firing"] = replace(due["firing"], scheduled_for=bench.clock.now())
+    failed = await repeater.run(TWO, **due)
+    await repeater.change(failed, workflow(asking("a"), transform("b", x="trigger.scheduledFor")))
+
+    row = await repeater.repeat(failed, **NEWEST)
+
+    assert row.output == {"x": instant_text(bench.clock.now())}

@@ -310,3 +310,9 @@ async def test_the_time_of_a_repeat_counts_anew(repeater: Repeater, bench: Bench
 
     assert row.status == "COMPLETED"
     assert row.deadline_at == bench.clock.now() + timedelta(seconds=60)
+
+
+async def test_a_repeat_is_as_deep_as_its_original(repeater: Repeater) -> None:
+    failed = await repeater.run(TWO, depth=3)
+
+    assert (await repeater.repeat(failed)).depth == 3
