@@ -21,7 +21,9 @@ class ModelCall:
     label: str | None = strawberry.field(description="Name for people.")
     attempt: int = strawberry.field(description="Number of the attempt it belongs to.")
     is_successful: bool = strawberry.field(description="Whether it gave an answer.")
-    output_text: str | None = strawberry.field(description="The answer's text.")
+    output_text: str | None = strawberry.field(
+        description="The answer's text; one of more than 64 KiB is cut, the step's output has it."
+    )
     finish_reason: str | None = strawberry.field(
         description="Why the model stopped, as the provider says."
     )
