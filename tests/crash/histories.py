@@ -11,6 +11,8 @@ from promptpilot.clock import to_ms
 from promptpilot.engine import reasons
 from promptpilot.models import Decision, Execution, ExecutionEvent, StepAttempt, StepExecution
 from tests.support.effects import Effect
+from tests.support.hostile.process import HostileProcess
+from tests.support.installation import Installation
 
 #: PostgreSQL rounds its clock to milliseconds, which may be up to this late.
 ROUNDING_MS = 1
@@ -77,6 +79,19 @@ async def read_histories(effects: Sequence[Effect]) -> dict[str, History]:
 def requests_as_effects(requests: Iterable[Mapping[str, Any]]) -> list[Effect]:
     """Return the requests of WEBHOOK steps whose URLs end in their execution and their path."""
     return [_effect(request) for request in requests]
+
+
+def all_effects(installation: Installation, receiver: HostileProcess) -> list[Effect]:
+    """Return what PROMPT and WEBHOOK steps did."""
+    return [*installation.effects(), *requests_as_effects(receiver.requests())]
+
+
+async def interrupted(effects: Sequence[Effect]) -> int:
+    """Count the effects that were repeated because a worker was lost, or given up lest they are."""
+    histories = (await read_histories(effects)).values()
+    failures = [step for each in histories for step in each.steps if step.error]
+    given_up = [step for step in failures if (step.error or {})["code"] in _CUT_OFF]
+    return len(given_up) + sum(each.repeats for each in histories)
 
 
 def _effect(request: Mapping[str, Any]) -> Effect:

@@ -14,11 +14,10 @@ from promptpilot.engine.commits import Committer
 from promptpilot.models import StepExecution
 from promptpilot.models.database import Database
 from tests.crash.havoc import SEED, Havoc, kills_for_each_database
-from tests.crash.histories import read_histories, requests_as_effects
+from tests.crash.histories import all_effects, interrupted
 from tests.crash.invariants import violations
 from tests.crash.load import Load, make_load
 from tests.crash.plans import every_type
-from tests.support.effects import Effect
 from tests.support.hostile.process import HostileProcess
 from tests.support.installation import Installation
 
@@ -49,11 +48,11 @@ async def test_workers_killed_at_random_under_load_lose_and_repeat_nothing(
         await havoc.kill_one()
     await load.finish(_WITHIN_SECONDS)
 
-    effects = _effects(installation, receiver)
+    effects = all_effects(installation, receiver)
     assert await violations(effects) == []
     assert set((await load.statuses()).values()) == {"COMPLETED"}
     assert set(await _ways_of_deciding()) == {"PERSON", "TIMEOUT"}
-    assert 0 < await _interrupted(effects) <= havoc.in_flight + havoc.lost_leases
+    assert 0 < await interrupted(effects) <= havoc.in_flight + havoc.lost_leases
 
 
 @pytest.mark.parametrize("seed", [SEED])
@@ -64,21 +63,10 @@ async def test_all_processes_killed_at_once_again_and_again_lose_and_repeat_noth
         await havoc.kill_all()
     await load.finish(_WITHIN_SECONDS)
 
-    effects = _effects(installation, receiver)
+    effects = all_effects(installation, receiver)
     assert await violations(effects) == []
     assert set((await load.statuses()).values()) == {"COMPLETED"}
-    assert 0 < await _interrupted(effects) <= havoc.in_flight + havoc.lost_leases
-
-
-def _effects(installation: Installation, receiver: HostileProcess) -> list[Effect]:
-    return [*installation.effects(), *requests_as_effects(receiver.requests())]
-
-
-async def _interrupted(effects: list[Effect]) -> int:
-    """Count the effects that were repeated, or given up lest they are."""
-    histories = await read_histories(effects)
-    given_up = await StepExecution.filter(status="FAILED").count()
-    return given_up + sum(history.repeats for history in histories.values())
+    assert 0 < await interrupted(effects) <= havoc.in_flight + havoc.lost_leases
 
 
 async def _ways_of_deciding() -> Counter[str]:

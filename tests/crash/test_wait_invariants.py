@@ -9,7 +9,7 @@ import pytest
 from promptpilot.engine.commits import Committer
 from promptpilot.models import StepExecution
 from promptpilot.models.database import Database
-from tests.crash.histories import requests_as_effects
+from tests.crash.histories import all_effects
 from tests.crash.invariants import violations
 from tests.crash.load import Load, make_load
 from tests.crash.plans import ONCE, every_type
@@ -53,7 +53,7 @@ async def effects(installation: Installation, load: Load, receiver: HostileProce
     await load.launch(_MANY)
     installation.start("worker")
     await load.finish(60)
-    made = [*installation.effects(), *requests_as_effects(receiver.requests())]
+    made = all_effects(installation, receiver)
     assert await violations(made) == []
     return made
 
