@@ -15,7 +15,8 @@ QUICK_TESTS := tests/architecture tests/docs/test_pages.py tests/test_settings.p
 	tests/engine/expression --ignore tests/engine/expression/test_differential.py \
 	$(addprefix tests/engine/test_, checks.py definition.py events.py inputs.py lifecycle.py plan.py \
 	reading.py reference_checks.py references.py retry.py scope.py step_checks.py template.py) \
-	tests/engine/triggers/test_signatures.py tests/models/test_address.py tests/schema/test_export.py
+	tests/engine/triggers/signatures tests/engine/triggers/test_payloads.py \
+	tests/models/test_address.py tests/schema/test_export.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-crash check fmt schema bench lock

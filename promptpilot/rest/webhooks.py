@@ -11,17 +11,22 @@ from promptpilot.rest.body import read_body
 
 
 async def receive(request: Request, engine: Engine) -> Response:
-    """Answer 200 with the execution's id once the call is stored, also when it came before."""
+    """Answer 200 with the execution's id once the call is stored, also when it came before.
+
+    A sender that asks for its challenge gets nothing else.
+    """
     body = await read_body(request, engine.settings.max_webhook_bytes)
     try:
         accepted = await engine.accept_call(
             request.path_params["trigger_id"],
-            {name.lower(): value for name, value in request.headers.items()},
+            _headers(request),
             body,
             request.client.host if request.client else None,
         )
     except InvalidStatus as error:  # only who proved to be the sender learns that it is off
         raise PermissionDenied(error.message) from error
+    if accepted.challenge is not None:
+        return JSONResponse({"challenge": accepted.challenge})
     return JSONResponse(
         {
             "message": accepted.message,
@@ -29,3 +34,12 @@ async def receive(request: Request, engine: Engine) -> Response:
             "duplicate": accepted.is_duplicate,
         }
     )
+
+
+def _headers(request: Request) -> dict[str, str]:
+    """Return the headers by their names in lower case; what came twice is one list, as in HTTP."""
+    headers: dict[str, str] = {}
+    for name, value in request.headers.items():
+        key = name.lower()
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    return headers

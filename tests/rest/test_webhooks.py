@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import time
 from typing import Any
+from urllib.parse import urlencode
 
+import httpx2
 import pytest
 
-from promptpilot.engine.drafts import TriggerChange, WorkflowChange
+from promptpilot.clock import SystemClock
+from promptpilot.engine.drafts import TriggerChange, TriggerDraft, WebhookConfig, WorkflowChange
+from promptpilot.engine.triggers.signatures import WebhookScheme
 from promptpilot.example import payload
-from promptpilot.models import Execution
+from promptpilot.models import Execution, Trigger
 from tests.rest.conftest import Site, count_executions
+from tests.support.calls import SCHEMES, SIGNATURE_HEADERS, secret_of, sign_call
 from tests.support.redis import RedisServer
 
 _WRONG = "sha256=" + "0" * 64
@@ -140,13 +145,78 @@ async def _seconds(site: Site, delivery: str) -> float:
     return time.perf_counter() - started_at
 
 
-async def test_a_form_is_refused_with_the_way_out(site: Site) -> None:
-    response = await site.deliver(
-        b"payload=%7B%7D", content_type="application/x-www-form-urlencoded"
-    )
+async def test_a_form_of_github_is_read_as_the_json_in_it(site: Site) -> None:
+    form = urlencode({"payload": payload()}).encode()
+
+    response = await site.deliver(form, content_type="application/x-www-form-urlencoded")
+
+    assert response.status_code == 200
+    assert (await Execution.get()).input == {"payload": json.loads(payload())}
+
+
+async def test_a_form_is_refused_with_the_way_out_to_who_cannot_mean_it(site: Site) -> None:
+    body = b"payload=%7B%7D"
+    hook = await _hook(site, WebhookScheme.HMAC_SHA256)
+
+    response = await _call(site, hook, body, {"content-type": "application/x-www-form-urlencoded"})
 
     assert response.status_code == 400
     assert "choose application/json" in _error(response)["message"]
+
+
+async def test_the_challenge_of_slack_is_all_it_hears(site: Site) -> None:
+    hook = await _hook(site, WebhookScheme.SLACK)
+
+    response = await _call(site, hook, b'{"type":"url_verification","challenge":"3eZbrw1a"}')
+
+    assert (response.status_code, response.json()) == (200, {"challenge": "3eZbrw1a"})
+    assert await count_executions() == 0
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_calls_of_every_scheme_start_an_execution(site: Site, scheme: WebhookScheme) -> None:
+    hook = await _hook(site, scheme)
+
+    answers = [(await _call(site, hook, payload())).json() for _ in range(2)]
+
+    assert [answer["duplicate"] for answer in answers] == [False, True]
+    assert len({answer["executionId"] for answer in answers}) == 1
+    assert await count_executions() == 1
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_a_signature_that_comes_twice_with_another_one_is_refused(
+    site: Site, scheme: WebhookScheme
+) -> None:
+    hook = await _hook(site, scheme)
+    name = SIGNATURE_HEADERS[scheme]
+    doubled = [(name, "0" * 64), *_signed(scheme, payload()).items(), (name, "0" * 64)]
+
+    response = await site.client.post(f"/api/webhooks/{hook}", content=payload(), headers=doubled)
+
+    assert response.status_code == 401
+    assert await count_executions() == 0
+
+
+async def _hook(site: Site, scheme: WebhookScheme) -> str:
+    """Store a trigger with a known secret and return its id."""
+    config = WebhookConfig(
+        scheme=scheme, secret=secret_of(scheme), input_mapping={"payload": "payload"}
+    )
+    asked = TriggerDraft(workflow_id=site.workflow_id, name="Hook", config=config)
+    return (await site.engine.create_trigger(site.principal, asked))[0].id
+
+
+async def _call(
+    site: Site, hook: str, body: bytes, extra: dict[str, str] | None = None
+) -> httpx2.Response:
+    scheme = WebhookScheme((await Trigger.get(id=hook)).config["scheme"])
+    headers = {**_signed(scheme, body), **(extra or {})}
+    return await site.client.post(f"/api/webhooks/{hook}", content=body, headers=headers)
+
+
+def _signed(scheme: WebhookScheme, body: bytes) -> dict[str, str]:
+    return sign_call(scheme, body, at=SystemClock().now())
 
 
 async def test_an_address_with_a_slash_too_many_is_not_there(site: Site) -> None:

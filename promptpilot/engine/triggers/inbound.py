@@ -17,7 +17,6 @@ from promptpilot import ids
 from promptpilot.clock import Clock
 from promptpilot.engine.launch import FiringDraft, Launcher, LaunchRequest
 from promptpilot.engine.ownership import not_found
-from promptpilot.engine.strict_json import parse_json
 from promptpilot.engine.triggers import signatures
 from promptpilot.engine.triggers.configs import input_names
 from promptpilot.engine.triggers.firing import (
@@ -29,6 +28,7 @@ from promptpilot.engine.triggers.firing import (
 )
 from promptpilot.engine.triggers.kinds import FiringOutcome, TriggerType
 from promptpilot.engine.triggers.mapping import map_input
+from promptpilot.engine.triggers.payloads import read_json, read_json_or_form
 from promptpilot.engine.triggers.receiver import Receiver, find_webhook
 from promptpilot.engine.triggers.secrets import TriggerSecrets
 from promptpilot.engine.triggers.signatures import Verdict, WebhookScheme
@@ -36,7 +36,6 @@ from promptpilot.engine.versions import Versions
 from promptpilot.errors import (
     CallerError,
     IdempotencyMismatch,
-    InvalidInput,
     InvalidStatus,
     PayloadTooLarge,
     SignatureInvalid,
@@ -44,7 +43,6 @@ from promptpilot.errors import (
 from promptpilot.models.database import Database
 
 #: Headers that prove something; workflows do not get to see them.
-_FORM: Final = "application/x-www-form-urlencoded"
 _PROOFS: Final = ("authorization", "cookie", "signature", "secret", "token", "api-key")
 
 
@@ -60,11 +58,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What a call led to. No execution: it was a mere ping."""
+    """What a call led to. No execution: the sender only tried out the address.
+
+    `challenge` is what the sender wants to hear back then.
+    """
 
     execution_id: str | None
     is_duplicate: bool
     message: str
+    challenge: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,11 @@ class _Arrival:
     call: Call
     receiver: Receiver
     verdict: Verdict
+
+    @property
+    def scheme(self) -> WebhookScheme:
+        """How calls for the trigger are signed."""
+        return WebhookScheme(self.receiver.config["scheme"])
 
 
 class Inbound:
@@ -105,8 +112,8 @@ class Inbound:
             await self._refuse(arrival)
         unread = _draft(arrival)
         async with self._recording(receiver, unread):
-            payload = _payload(call)
-        read = replace(unread, payload=payload) if len(call.body) <= MAX_KEPT_BYTES else unread
+            payload = _payload(arrival)
+        read = _read(unread, arrival, payload)
         async with self._recording(receiver, read):
             return await self._start(arrival, read, payload)
 
@@ -149,9 +156,10 @@ class Inbound:
         receiver = arrival.receiver
         if not receiver.is_on:
             raise InvalidStatus("The trigger or its workflow is switched off.", "INACTIVE")
-        if arrival.verdict.is_ping:
+        challenge = signatures.challenge_in(arrival.scheme, payload)
+        if arrival.verdict.is_ping or challenge is not None:
             await self._firings.record(receiver, draft, Ending(FiringOutcome.FILTERED))
-            return Accepted(None, is_duplicate=False, message="pong")
+            return Accepted(None, is_duplicate=False, message="pong", challenge=challenge)
         headers = _shown(arrival.call.headers)
         given = await self._input(receiver, payload, headers)
         request = LaunchRequest(
@@ -191,12 +199,10 @@ class Inbound:
             raise
 
 
-def _payload(call: Call) -> Any:
-    """Return the JSON of the body. Raises `InvalidInput`, with the way out of GitHub's forms."""
-    if call.headers.get("content-type", "").startswith(_FORM):
-        message = f"The body is a form; choose application/json instead of {_FORM}."
-        raise InvalidInput(message, ("payload",))
-    return parse_json(call.body)
+def _payload(arrival: _Arrival) -> Any:
+    """Return what the body says. Raises `InvalidInput`."""
+    read = read_json_or_form if signatures.reads_forms(arrival.scheme) else read_json
+    return read(arrival.call.headers.get("content-type", ""), arrival.call.body)
 
 
 def _draft(arrival: _Arrival) -> FiringDraft:
@@ -204,9 +210,9 @@ def _draft(arrival: _Arrival) -> FiringDraft:
     return FiringDraft(
         id=ids.new_id(ids.Kind.FIRING),
         trigger_id=arrival.receiver.id,
-        dedupe_key=verdict.message_id or dedupe_key(call),
+        dedupe_key=verdict.message_id or dedupe_key(verdict.timestamp, call.body),
         body_sha256=hashlib.sha256(call.body).hexdigest(),
-        scheme=arrival.receiver.config["scheme"],
+        scheme=arrival.scheme.value,
         is_verified=True,
         used_previous_secret=verdict.used_previous_secret,
         payload=cut_text(call.body),
@@ -214,10 +220,22 @@ def _draft(arrival: _Arrival) -> FiringDraft:
     )
 
 
-def dedupe_key(call: Call) -> str:
-    """Return what makes a call unique whose sender gives it no id: its time and its body."""
-    timestamp = call.headers.get("x-timestamp", "")
-    return hashlib.sha256(timestamp.encode() + call.body).hexdigest()
+def _read(unread: FiringDraft, arrival: _Arrival, payload: Any) -> FiringDraft:
+    """Return the draft with what only the payload tells: its id, and itself unless it is large."""
+    header_id = arrival.verdict.message_id
+    message_id = header_id or signatures.message_id_in(arrival.scheme, payload)
+    is_small = len(arrival.call.body) <= MAX_KEPT_BYTES
+    return replace(
+        unread,
+        dedupe_key=message_id or unread.dedupe_key,
+        payload=payload if is_small else unread.payload,
+    )
+
+
+def dedupe_key(timestamp: int | None, body: bytes) -> str:
+    """Return what makes a call unique that has no id: the time that is signed, and its body."""
+    text = "" if timestamp is None else str(timestamp)
+    return hashlib.sha256(text.encode() + body).hexdigest()
 
 
 def _shown(headers: Mapping[str, str]) -> dict[str, str]:

@@ -127,7 +127,7 @@ async def test_a_manual_trigger_has_no_secret(
 @pytest.mark.parametrize(
     ("config", "path"),
     [
-        ({"scheme": WebhookScheme.STRIPE}, (*WEBHOOK, "scheme")),
+        ({"scheme": WebhookScheme.API_KEY}, (*WEBHOOK, "scheme")),
         ({"secret": "no prefix"}, (*WEBHOOK, "secret")),
         ({"scheme": WebhookScheme.GITHUB, "secret": "short"}, (*WEBHOOK, "secret")),
         ({"tolerance_seconds": 0}, (*WEBHOOK, "toleranceSeconds")),

@@ -1,0 +1,1 @@
+"""Proves of each scheme that its senders are believed, and nobody else."""
