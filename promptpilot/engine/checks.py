@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 
 from promptpilot.engine import step_checks
@@ -22,6 +23,7 @@ MAX_STEPS = 100
 MAX_VARIABLES = 200
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _MAX_FAULTS = 50
+_MAX_MESSAGE = 1000
 
 
 def check(definition: Definition) -> tuple[Fault, ...]:
@@ -33,7 +35,7 @@ def check(definition: Definition) -> tuple[Fault, ...]:
         _check_variables(definition),
         step_checks.check_steps(definition),
     )
-    return tuple(fault for fault, _ in zip(found, range(_MAX_FAULTS), strict=False))
+    return tuple(_short(fault) for fault, _ in zip(found, range(_MAX_FAULTS), strict=False))
 
 
 def require_valid(definition: Definition, prefix: tuple[str, ...] = ("input",)) -> None:
@@ -41,6 +43,14 @@ def require_valid(definition: Definition, prefix: tuple[str, ...] = ("input",)) 
     errors = [fault for fault in check(definition) if fault.severity == "ERROR"]
     if errors:
         raise InvalidMany([InvalidInput(each.message, (*prefix, *each.path)) for each in errors])
+
+
+def _short(fault: Fault) -> Fault:
+    """Return the fault with a message of bounded length: it may repeat what was given."""
+    if len(fault.message) <= _MAX_MESSAGE:
+        return fault
+    half = _MAX_MESSAGE // 2
+    return replace(fault, message=f"{fault.message[:half]} … {fault.message[-half:]}")
 
 
 def _check_counts(definition: Definition) -> Iterator[Fault]:

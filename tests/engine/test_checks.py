@@ -25,6 +25,13 @@ def test_a_step_needs_a_name_that_expressions_can_say(name: str) -> None:
     assert found(transform(name)) == [("INVALID_NAME", "steps.0.name")]
 
 
+def test_a_long_name_is_not_repeated_whole() -> None:
+    (fault,) = check(Definition((transform("a" * 100_000),)))
+
+    assert len(fault.message) < 1100
+    assert fault.message.endswith("and not END.")
+
+
 @pytest.mark.parametrize("name", ["a", "_", "A1_", "a" * 64, "end"])
 def test_a_name_may_be_any_short_identifier(name: str) -> None:
     assert found(transform(name)) == []
