@@ -9,10 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from typing import Any, Final, Literal
 
 from promptpilot.engine.definition import Step, Variable
+from promptpilot.engine.triggers.kinds import (
+    FoldPolicy,
+    GapPolicy,
+    MissedRunPolicy,
+    OverlapPolicy,
+)
 from promptpilot.engine.triggers.signatures import WebhookScheme
 
 
@@ -83,7 +90,47 @@ class WebhookConfig:
     input_mapping: Mapping[str, Any] = field(default_factory=dict)
 
 
-TriggerConfig = ManualConfig | WebhookConfig
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduledConfig:
+    """Settings of a SCHEDULED trigger. Both bounds are inclusive.
+
+    `pause_after_failures` is how many failures in a row switch it off; None means never.
+    """
+
+    cron: str
+    time_zone: str = "UTC"
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    missed_run_policy: MissedRunPolicy = MissedRunPolicy.RUN_ONCE
+    overlap_policy: OverlapPolicy = OverlapPolicy.SKIP
+    gap_policy: GapPolicy = GapPolicy.SHIFT
+    fold_policy: FoldPolicy = FoldPolicy.FIRST
+    pause_after_failures: int | None = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiConfig:
+    """Settings of an API trigger.
+
+    `input_mapping` is input name -> expression over `payload` and `headers`.
+    """
+
+    input_mapping: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventConfig:
+    """Settings of an EVENT trigger. A trailing `.*` of the type matches any suffix.
+
+    `filter` is a condition on `event`, `input_mapping` input name -> expression over `event`.
+    """
+
+    event_type: str
+    filter: str | None = None
+    input_mapping: Mapping[str, Any] = field(default_factory=dict)
+
+
+TriggerConfig = ManualConfig | ScheduledConfig | WebhookConfig | ApiConfig | EventConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
 from promptpilot.engine.definition import Definition, VariableKind
-from promptpilot.engine.drafts import ManualConfig, TriggerConfig, WebhookConfig
+from promptpilot.engine.drafts import (
+    ApiConfig,
+    EventConfig,
+    ManualConfig,
+    ScheduledConfig,
+    TriggerConfig,
+    WebhookConfig,
+)
 from promptpilot.engine.fields import check_document, check_line
 from promptpilot.engine.gathering import gather, raise_all
 from promptpilot.engine.inputs import value_faults
 from promptpilot.engine.triggers import signatures
+from promptpilot.engine.triggers.event_configs import check_event, stored_event
 from promptpilot.engine.triggers.kinds import TriggerType
 from promptpilot.engine.triggers.mapping import check_mapping
+from promptpilot.engine.triggers.schedule_configs import check_scheduled, stored_scheduled
 from promptpilot.errors import CallerError, InvalidInput
 
 Path = tuple[str, ...]
@@ -21,50 +31,58 @@ Path = tuple[str, ...]
 MAX_TOLERANCE_SECONDS: Final = 3600
 _MAX_LABEL: Final = 100
 _WEBHOOK: Final = ("input", "config", "webhook")
+_API_MAPPING: Final = ("input", "config", "api", "inputMapping")
+_TYPES: Final[Mapping[type[TriggerConfig], TriggerType]] = {
+    ManualConfig: TriggerType.MANUAL,
+    ScheduledConfig: TriggerType.SCHEDULED,
+    WebhookConfig: TriggerType.WEBHOOK,
+    ApiConfig: TriggerType.API,
+    EventConfig: TriggerType.EVENT,
+}
 
 
 def type_of(config: TriggerConfig) -> TriggerType:
     """Return the type of trigger that a config belongs to."""
-    return TriggerType.WEBHOOK if isinstance(config, WebhookConfig) else TriggerType.MANUAL
+    return _TYPES[type(config)]
 
 
-def unsupported(type: TriggerType) -> InvalidInput:
-    """Make the error for a type of trigger that cannot be saved yet."""
-    message = f"Triggers of type {type} are not supported yet; use MANUAL or WEBHOOK."
-    return InvalidInput(message, ("input", "config", type.lower()))
-
-
-def check_config(config: TriggerConfig, definition: Definition) -> None:
-    """Raise InvalidInput or InvalidMany for settings that a trigger cannot have."""
+def check_config(config: TriggerConfig, definition: Definition, now: datetime) -> None:
+    """Raise InvalidInput or InvalidMany for settings that a trigger cannot have from `now` on."""
+    inputs = input_names(definition)
     match config:
         case ManualConfig():
-            if config.button_label is not None:
-                path = ("input", "config", "manual", "buttonLabel")
-                check_line(config.button_label, path, _MAX_LABEL)
+            _check_label(config.button_label)
+        case ScheduledConfig():
+            check_scheduled(config, now)
         case WebhookConfig():
             gather(
                 partial(_check_scheme, config),
                 partial(_check_tolerance, config.tolerance_seconds),
-                partial(
-                    check_mapping,
-                    config.input_mapping,
-                    input_names(definition),
-                    (*_WEBHOOK, "inputMapping"),
-                ),
+                partial(check_mapping, config.input_mapping, inputs, (*_WEBHOOK, "inputMapping")),
             )
+        case ApiConfig():
+            check_mapping(config.input_mapping, inputs, _API_MAPPING)
+        case EventConfig():
+            check_event(config, inputs)
 
 
 def stored_config(config: TriggerConfig) -> dict[str, Any]:
-    """Return the JSON document of a trigger's settings; secrets are not in it."""
+    """Return the JSON document of settings that were checked; secrets are not in it."""
     match config:
         case ManualConfig():
             return {"button_label": config.button_label}
+        case ScheduledConfig():
+            return stored_scheduled(config)
         case WebhookConfig():
             return {
                 "scheme": config.scheme.value,
                 "tolerance_seconds": config.tolerance_seconds,
                 "input_mapping": dict(config.input_mapping),
             }
+        case ApiConfig():
+            return {"input_mapping": dict(config.input_mapping)}
+        case EventConfig():
+            return stored_event(config)
 
 
 def check_default_input(values: Mapping[str, Any], definition: Definition, path: Path) -> None:
@@ -88,6 +106,11 @@ def check_default_input(values: Mapping[str, Any], definition: Definition, path:
 def input_names(definition: Definition) -> tuple[str, ...]:
     """Return the names of a workflow's inputs, in order."""
     return tuple(each.name for each in definition.variables_of(VariableKind.INPUT))
+
+
+def _check_label(label: str | None) -> None:
+    if label is not None:
+        check_line(label, ("input", "config", "manual", "buttonLabel"), _MAX_LABEL)
 
 
 def _check_scheme(config: WebhookConfig) -> None:

@@ -44,6 +44,7 @@ class Firings:
             trigger_id=draft.trigger_id,
             trigger_type=receiver.type.value,
             outcome=ending.outcome.value,
+            scheduled_for=draft.scheduled_for,
             dedupe_key=draft.dedupe_key,
             body_sha256=draft.body_sha256,
             scheme=draft.scheme,

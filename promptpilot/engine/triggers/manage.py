@@ -1,7 +1,7 @@
 """Makes, changes and deletes triggers, and gives them new secrets.
 
-Rules: a secret is told once, to whoever made the server make it, and stored sealed. A change is
-stored only if nobody else changed the trigger since it was read.
+Rules: a secret is told once, to whoever made the server make it. A change is stored only if nobody
+else changed the trigger since it was read.
 """
 
 from __future__ import annotations
@@ -17,12 +17,9 @@ from promptpilot.clock import Clock
 from promptpilot.engine.definition import Definition
 from promptpilot.engine.drafts import (
     UNSET,
-    ManualConfig,
     TriggerChange,
     TriggerConfig,
     TriggerDraft,
-    Unset,
-    WebhookConfig,
 )
 from promptpilot.engine.fields import check_given, check_line, check_revision, conflict
 from promptpilot.engine.gathering import gather
@@ -34,15 +31,13 @@ from promptpilot.engine.triggers.configs import (
     stored_config,
     type_of,
 )
-from promptpilot.engine.triggers.kinds import TriggerType
+from promptpilot.engine.triggers.next_runs import moved_columns, next_run
 from promptpilot.engine.triggers.secrets import (
-    NO_SECRET,
     Columns,
     TriggerSecrets,
-    new_secret,
-    superseded,
+    secret_in_place,
+    secret_to_make,
 )
-from promptpilot.engine.triggers.signatures import WebhookScheme
 from promptpilot.engine.versions import Versions
 from promptpilot.errors import InvalidInput
 from promptpilot.models import Trigger, Workflow
@@ -75,12 +70,13 @@ class Triggers:
         definition = await self._definition(principal, draft.workflow_id, path)
         gather(
             partial(check_line, draft.name, _NAME),
-            partial(check_config, draft.config, definition),
+            partial(check_config, draft.config, definition, self._clock.now()),
             partial(check_default_input, draft.input, definition, _INPUT),
         )
         row = self._new_row(principal, draft)
-        secret = _secret_to_make(draft.config, None)
-        row.update_from_dict(self._secret_columns(row, draft.config, secret))
+        secret = secret_to_make(draft.config, None)
+        row.update_from_dict(self._secrets.config_columns(row, draft.config, secret))
+        row.next_run_at = next_run(row, row.created_at)
         try:
             await self._database.retry(partial(Trigger.bulk_create, [row], ignore_conflicts=True))
         except IntegrityError as error:  # the workflow was deleted in between
@@ -99,7 +95,8 @@ class Triggers:
             row = await find(Trigger, ids.Kind.TRIGGER, principal, change.id)
             check_revision(change.expected_revision, row.revision)
             await self._check(principal, change, row)
-            secret = _secret_to_make(change.config, row)
+            config = change.config or None
+            secret = None if config is None else secret_to_make(config, row)
             columns = self._changed_columns(change, row, secret)
             if not columns or await self._overwrite(row, columns):
                 return row, secret
@@ -108,7 +105,7 @@ class Triggers:
     async def rotate_secret(
         self, principal: Principal, id: str, grace_seconds: int
     ) -> tuple[Trigger, str]:
-        """Give a WEBHOOK trigger a new secret; the old one works for `grace_seconds` more.
+        """Give a WEBHOOK or API trigger a new secret; the old one works for `grace_seconds` more.
 
         Raises NotFound, and InvalidInput for a trigger without a secret or a grace that is not
         0 to 30 days.
@@ -118,12 +115,9 @@ class Triggers:
             raise InvalidInput(message, ("input", "graceSeconds"))
         for _ in range(_TRIES):
             row = await find(Trigger, ids.Kind.TRIGGER, principal, id)
-            secret = new_secret(_scheme_of(row))
+            secret = secret_in_place(row)
             grace = timedelta(seconds=grace_seconds)
-            columns = {
-                **self._secrets.columns(row.workspace_id, row.id, secret),
-                **superseded(row.secret_sealed, self._clock.now(), grace),
-            }
+            columns = self._secrets.rotated_columns(row, secret, self._clock.now(), grace)
             if await self._overwrite(row, columns):
                 return row, secret
         raise await self._conflict(principal, id)
@@ -172,7 +166,8 @@ class Triggers:
         if change.config is None:
             checks.append(partial(check_given, None, ("input", "config")))
         elif change.config is not UNSET:
-            checks.append(partial(check_config, change.config, definition))
+            now = self._clock.now()
+            checks.append(partial(check_config, change.config, definition, now))
         gather(*checks)
 
     def _changed_columns(self, change: TriggerChange, row: Trigger, secret: str | None) -> Columns:
@@ -183,20 +178,20 @@ class Triggers:
             asked["input"] = dict(change.input or {})
         if change.is_active is not UNSET:
             asked["is_active"] = change.is_active
-        if change.config is not UNSET and change.config is not None:
-            asked["type"] = type_of(change.config).value
-            asked["config"] = stored_config(change.config)
-            asked |= self._secret_columns(row, change.config, secret)
+        if change.config:
+            asked |= self._config_columns(change.config, row, secret)
         if change.is_active and not row.is_active:
             asked |= {"paused_reason": None, "consecutive_failures": 0}
-        return {name: value for name, value in asked.items() if getattr(row, name) != value}
+        changed = {name: value for name, value in asked.items() if getattr(row, name) != value}
+        # Written even if it is what was read: a scheduler may have moved it on meanwhile.
+        return {**changed, **moved_columns(row, changed, self._clock.now())}
 
-    def _secret_columns(self, row: Trigger, config: TriggerConfig, secret: str | None) -> Columns:
-        """Return the columns that change with a new secret, made or given."""
-        if isinstance(config, ManualConfig):
-            return dict(NO_SECRET)
-        text = secret or config.secret
-        return {} if text is None else self._secrets.columns(row.workspace_id, row.id, text)
+    def _config_columns(self, config: TriggerConfig, row: Trigger, secret: str | None) -> Columns:
+        return {
+            "type": type_of(config).value,
+            "config": stored_config(config),
+            **self._secrets.config_columns(row, config, secret),
+        }
 
     async def _overwrite(self, row: Trigger, columns: Columns) -> bool:
         """Store columns in a trigger that nobody changed since it was read; tell whether so."""
@@ -213,18 +208,3 @@ class Triggers:
     async def _conflict(self, principal: Principal, id: str) -> Exception:
         row = await find(Trigger, ids.Kind.TRIGGER, principal, id)
         return conflict(row.revision)
-
-
-def _secret_to_make(config: TriggerConfig | Unset | None, row: Trigger | None) -> str | None:
-    """Return a fresh secret if the config needs one and neither caller nor row has it."""
-    if not isinstance(config, WebhookConfig) or config.secret is not None:
-        return None
-    if row is not None and row.type == TriggerType.WEBHOOK and _scheme_of(row) is config.scheme:
-        return None
-    return new_secret(config.scheme)
-
-
-def _scheme_of(row: Trigger) -> WebhookScheme:
-    if row.type != TriggerType.WEBHOOK:
-        raise InvalidInput(f"A {row.type} trigger has no secret.", ("input", "id"))
-    return WebhookScheme(row.config["scheme"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from promptpilot import ids
@@ -16,14 +17,27 @@ from promptpilot.engine.triggers.secrets import SealedSecrets
 from promptpilot.models.columns import load_json
 from promptpilot.models.database import Database
 
-_SELECT: Final = """
-SELECT t.id, t.workspace_id, t.workflow_id, t.type, t.config, t.input, t.is_active,
+#: What `receiver_of` reads, of the tables that come next.
+COLUMNS: Final = """t.id, t.workspace_id, t.workflow_id, t.type, t.config, t.input, t.is_active,
     t.secret_sealed, t.previous_secret_sealed, t.previous_secret_until,
-    w.current_version_id, w.revision, w.is_active AS is_workflow_active
-FROM triggers t JOIN workflows w ON w.id = t.workflow_id
-"""
+    t.secret_sha256, t.previous_secret_sha256,
+    w.current_version_id, w.revision, w.is_active AS is_workflow_active"""
+TABLES: Final = "triggers t JOIN workflows w ON w.id = t.workflow_id"
+_SELECT: Final = f"SELECT {COLUMNS} FROM {TABLES}"  # noqa: S608 -- constants
 _WEBHOOK: Final = f"{_SELECT} WHERE t.id = $1 AND t.type = 'WEBHOOK'"
+_API: Final = f"{_SELECT} WHERE t.id = $1 AND t.type = 'API'"
 _OWNED: Final = f"{_SELECT} WHERE t.id = $1 AND t.workspace_id = $2"
+_LISTENING: Final = f"""{_SELECT}
+WHERE t.workspace_id = $1 AND t.type = 'EVENT' AND t.id > $2 ORDER BY t.id LIMIT $3"""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyDigests:
+    """The SHA-256 of the keys of an API trigger; the previous one works until its instant."""
+
+    current: str | None = field(repr=False)
+    previous: str | None = field(default=None, repr=False)
+    previous_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +51,7 @@ class Receiver:
     is_active: bool
     target: Target
     secrets: SealedSecrets = field(repr=False)
+    keys: KeyDigests = field(repr=False)
 
     @property
     def is_on(self) -> bool:
@@ -54,9 +69,22 @@ async def find_webhook(database: Database, trigger_id: str) -> Receiver:
     return await _find(database, _WEBHOOK, trigger_id)
 
 
+async def find_api(database: Database, trigger_id: str) -> Receiver:
+    """Return the API trigger with this id, whoever owns it. Raise NotFound for all others."""
+    return await _find(database, _API, trigger_id)
+
+
 async def find_owned(database: Database, principal: Principal, trigger_id: str) -> Receiver:
     """Return the caller's trigger with this id. Raise NotFound for all others."""
     return await _find(database, _OWNED, trigger_id, principal.workspace_id)
+
+
+async def find_listening(
+    database: Database, workspace_id: str, after_id: str, limit: int
+) -> list[Receiver]:
+    """Return at most `limit` EVENT triggers of a workspace, whatever they listen for, by id."""
+    rows = await database.fetch(_LISTENING, workspace_id, after_id, limit)
+    return [receiver_of(row) for row in rows]
 
 
 async def _find(database: Database, sql: str, trigger_id: str, *others: str) -> Receiver:
@@ -65,11 +93,13 @@ async def _find(database: Database, sql: str, trigger_id: str, *others: str) -> 
         rows = await database.fetch(sql, trigger_id, *others)
     if not rows:
         raise not_found(ids.Kind.TRIGGER, trigger_id)
-    return _receiver(rows[0])
+    return receiver_of(rows[0])
 
 
-def _receiver(row: Mapping[str, Any]) -> Receiver:
-    until = row["previous_secret_until"]
+def receiver_of(row: Mapping[str, Any]) -> Receiver:
+    """Return the trigger and its workflow of a row of COLUMNS."""
+    until_ms = row["previous_secret_until"]
+    until = None if until_ms is None else from_ms(until_ms)
     return Receiver(
         id=row["id"],
         type=TriggerType(row["type"]),
@@ -88,6 +118,7 @@ def _receiver(row: Mapping[str, Any]) -> Receiver:
             row["id"],
             row["secret_sealed"],
             row["previous_secret_sealed"],
-            None if until is None else from_ms(until),
+            until,
         ),
+        keys=KeyDigests(row["secret_sha256"], row["previous_secret_sha256"], until),
     )

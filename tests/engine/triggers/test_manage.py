@@ -17,8 +17,6 @@ from promptpilot.engine.drafts import (
 )
 from promptpilot.engine.principal import Principal
 from promptpilot.engine.triggers import signatures
-from promptpilot.engine.triggers.configs import unsupported
-from promptpilot.engine.triggers.kinds import TriggerType
 from promptpilot.engine.triggers.manage import Triggers
 from promptpilot.engine.triggers.secrets import SealedSecrets, TriggerSecrets
 from promptpilot.engine.triggers.signatures import WebhookScheme
@@ -186,10 +184,6 @@ async def test_all_faults_are_told_at_once(
         await triggers.create(principal, asked(workflow, config, name=""))
 
     assert len(refused.value.errors) == 4
-
-
-def test_other_types_say_that_they_come_later() -> None:
-    assert unsupported(TriggerType.SCHEDULED).path == ("input", "config", "scheduled")
 
 
 async def test_a_change_touches_what_is_given_and_keeps_the_secret(
