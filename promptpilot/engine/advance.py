@@ -144,7 +144,7 @@ class _Drive:
         """End a step whose wait is over, with the answer that came, and go on."""
         answer = None
         if place.step.type is StepType.DECISION:
-            answer = await load_answer(self._claimed.id, place.path)
+            answer = await self._holder.undisturbed(load_answer(self._claimed.id, place.path))
         mark = _mark_of(waiting)
         try:
             ended = self._attempts.resume(place, mark, progress, answer)
@@ -182,18 +182,33 @@ class _Drive:
         for ending in move.endings:
             entry.skip_step(self._place(ending.position), ending.outcome)
         match move.next:
-            case RunStep(position) if self._holder.must_stop or self._lease.is_pause_requested:
-                entry.position = position
-                await self._give_back(entry)
-                return None
             case RunStep(position):
-                entry.begin_step(self._place(position), 1, None)
+                return await self._begin(entry, self._place(position))
             case Finish(output):
                 entry.position = len(self._definition.steps)
                 self._finish(entry, output)
             case GiveUp(error):
                 self._fail(entry, error)
-        recorded = await self._holder.record(entry)
+        await self._holder.record(entry)
+        return None
+
+    async def _begin(self, before: Entry, place: Place) -> AttemptMark | None:
+        """Begin a step, unless the execution is to stop before it; return None then."""
+        before.position = place.position
+
+        def as_asked() -> Entry:
+            entry = before.copied()
+            if self._lease.is_cancel_requested:
+                entry.cancel()
+            elif self._holder.must_stop:
+                entry.hand_over()
+            elif self._lease.is_pause_requested:
+                entry.pause()
+            else:
+                entry.begin_step(place, 1, None)
+            return entry
+
+        entry, recorded = await self._holder.record_as_asked(as_asked)
         return _mark(entry, recorded) if entry.current_path is not None else None
 
     def _finish(self, entry: Entry, output: dict[str, Any]) -> None:
@@ -241,21 +256,6 @@ class _Drive:
                 entry.cancel_step(place, mark)
             elif self._lease.is_pause_requested:
                 entry.pause()
-            return entry
-
-        await self._holder.record_as_asked(as_asked)
-
-    async def _give_back(self, before: Entry) -> None:
-        """Stop between two steps: cancelled or paused on request, or for another worker."""
-
-        def as_asked() -> Entry:
-            entry = before.copied()
-            if self._lease.is_cancel_requested:
-                entry.cancel()
-            elif self._lease.is_pause_requested and not self._holder.must_stop:
-                entry.pause()
-            else:
-                entry.hand_over()
             return entry
 
         await self._holder.record_as_asked(as_asked)

@@ -3,8 +3,8 @@
 Rules
     1. An entry is committed whole, even if its task is cancelled meanwhile; the task goes on then
        to record why it was cancelled.
-    2. A wait or a pause begins only if nothing else is asked of the execution at that moment. The
-       database refuses the entry otherwise, and the holder looks what is asked.
+    2. A step, a wait or a pause begins only if nothing else is asked of the execution at that
+       moment. The database refuses the entry otherwise, and the holder looks what is asked.
 """
 
 from __future__ import annotations
@@ -74,27 +74,28 @@ class Holder:
         self._tools.feed.ring(self._claimed.id)
         return recorded
 
-    async def try_record(self, entry: Entry) -> bool:
-        """Commit an entry that begins a wait or a pause.
+    async def try_record(self, entry: Entry) -> Recorded | None:
+        """Commit an entry that begins a step, a wait or a pause.
 
-        Return False if something else is asked of the execution; nothing was written then, and
+        Return None if something else is asked of the execution; nothing was written then, and
         the lease says what it is. Raises `LeaseLost`.
         """
         try:
-            await self.record(entry)
+            return await self.record(entry)
         except LeaseLost:
             await self.look()
-            return False
-        return True
+            return None
 
-    async def record_as_asked(self, make: Callable[[], Entry]) -> None:
-        """Commit what `make` returns, again and again until nothing else is asked meanwhile.
+    async def record_as_asked(self, make: Callable[[], Entry]) -> tuple[Entry, Recorded]:
+        """Commit what `make` returns, called again until nothing else is asked meanwhile.
 
-        Raises `LeaseLost`.
+        Return what was committed. Raises `LeaseLost`.
         """
         for _ in range(_MOST_REFUSALS):
-            if await self.try_record(make()):
-                return
+            entry = make()
+            recorded = await self.try_record(entry)
+            if recorded is not None:
+                return entry, recorded
         raise LeaseLost(f"Execution {self._claimed.id} was given up in favour of other workers.")
 
     async def look(self) -> None:

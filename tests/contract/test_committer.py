@@ -6,6 +6,7 @@ The same suite runs on SQLite and on PostgreSQL.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,8 @@ from tests.support.ledgers import (
     handed_over,
     keyed_opening,
     opening,
+    parked,
+    paused,
     rows_of,
 )
 
@@ -277,12 +280,45 @@ async def test_what_was_asked_meanwhile_comes_with_beats_and_writes(
     await database.execute("UPDATE executions SET cancel_requested_at = 1, pause_requested_at = 1")
 
     (beat,) = await committer.renew([Renewal(claimed.id, claimed.fence, LEASE_MS)])
-    write = await committer.record(begun(claimed))
+    write = await committer.record(handed_over(claimed))
 
     assert beat is not None
     assert write is not None
     assert (beat.is_cancel_requested, beat.is_pause_requested) == (True, True)
     assert (write.is_cancel_requested, write.is_pause_requested) == (True, True)
+
+
+@pytest.mark.parametrize("asked", ["cancel_requested_at", "pause_requested_at"])
+@pytest.mark.parametrize("begins", [begun, parked])
+async def test_neither_a_step_nor_a_wait_begins_over_a_request(
+    committer: Committer,
+    database: Database,
+    asked: str,
+    begins: Callable[[Claimed], FencedWrite],
+) -> None:
+    claimed = await claim_one(committer)
+    await database.execute(f"UPDATE executions SET {asked} = 1")  # noqa: S608 -- a constant
+    before = await rows_of(database)
+
+    assert await committer.record(begins(claimed)) is None
+
+    assert await rows_of(database) == before
+
+
+async def test_a_pause_that_is_not_asked_for_does_not_begin(committer: Committer) -> None:
+    claimed = await claim_one(committer)
+
+    assert await committer.record(paused(claimed)) is None
+
+
+async def test_a_pause_does_not_begin_over_a_cancellation(
+    committer: Committer, database: Database
+) -> None:
+    claimed = await claim_one(committer)
+    await database.execute("UPDATE executions SET pause_requested_at = 1")
+    await database.execute("UPDATE executions SET cancel_requested_at = 1")
+
+    assert await committer.record(paused(claimed)) is None
 
 
 @pytest.mark.parametrize("is_bad", ["opening", "write"])

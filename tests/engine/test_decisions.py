@@ -18,12 +18,13 @@ from tests.support.bench import Bench, is_final, is_waiting
 from tests.support.drafts import transform, variable
 from tests.support.waits import cancel, decide, deciding, parked, pause, resume
 
+QUESTION = "Send {{ input.what }}?"
 TIMED = deciding(seconds=60, default="reject")
 
 
 async def asked(bench: Bench, *steps: Step) -> str:
     """Launch an execution that asks a person; return it while it waits."""
-    definition = Definition(steps or (deciding(),), (variable("what"),))
+    definition = Definition(steps or (deciding(question=QUESTION),), (variable("what"),))
     execution_id = await bench.launch(definition, input={"what": "the letter"})
     await parked(bench, execution_id)
     return execution_id
@@ -157,7 +158,7 @@ async def test_the_default_is_taken_when_time_is_up(bench: Bench) -> None:
 
 
 async def test_without_a_default_the_step_fails_when_time_is_up(bench: Bench) -> None:
-    execution_id = await asked(bench, deciding(seconds=60))
+    execution_id = await asked(bench, deciding(question=QUESTION, seconds=60))
     bench.clock.move(minutes=1)
 
     row = await bench.finish(execution_id)

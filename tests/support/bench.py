@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from promptpilot import ids
+from promptpilot.engine.advance import advance
 from promptpilot.engine.commits import Committer
 from promptpilot.engine.commits.items import Claimed
 from promptpilot.engine.control import Control
@@ -17,6 +18,7 @@ from promptpilot.engine.decisions import Decisions
 from promptpilot.engine.definition import Definition, digest, dump
 from promptpilot.engine.egress.client import HttpClient
 from promptpilot.engine.launch import Launcher, LaunchRequest, Target
+from promptpilot.engine.lease import Lease
 from promptpilot.engine.ports import HttpSender
 from promptpilot.engine.providers.base import Provider
 from promptpilot.engine.runner import Runner, RunnerSettings
@@ -115,6 +117,10 @@ class Bench:
         """Claim the one execution that is due."""
         (claimed,) = await self.committer.claim(owner, 10, lease_ms)
         return claimed
+
+    async def drive(self, claimed: Claimed, lease: Lease, tools: Tools | None = None) -> None:
+        """Drive a claimed execution in this task, as a worker does that is not told to stop."""
+        await advance(claimed, lease, tools or self.tools, lambda: False)
 
     def runner(self, tools: Tools | None = None, **settings: Any) -> Runner:
         """Make a runner that looks for work when it is woken, and hardly on its own."""

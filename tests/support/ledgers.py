@@ -8,8 +8,8 @@ from promptpilot import ids
 from promptpilot.engine.commits.items import Claimed, Columns, FencedWrite, Opening
 from promptpilot.engine.definition import Step
 from promptpilot.engine.ledger import Entry
-from promptpilot.engine.ledger_rows import AttemptMark, Ended, Place
-from promptpilot.engine.lifecycle import StepStatus
+from promptpilot.engine.ledger_rows import AttemptMark, Ended, Place, Wait
+from promptpilot.engine.lifecycle import StepStatus, WaitReason
 from promptpilot.engine.reasons import Reason, reason
 from promptpilot.engine.scope import Outcome
 from promptpilot.engine.step_configs import TransformConfig
@@ -104,6 +104,21 @@ def handed_over(claimed: Claimed) -> FencedWrite:
     """Make the one write that tells of nothing."""
     entry = entry_of(claimed)
     entry.hand_over()
+    return entry.as_write()
+
+
+def parked(claimed: Claimed) -> FencedWrite:
+    """Make the write that ends an attempt in a wait."""
+    entry = entry_of(claimed)
+    mark = AttemptMark(1, claimed.now, claimed.now)
+    entry.park(place(0), mark, Wait(WaitReason.DELAY, in_ms=1000))
+    return entry.as_write()
+
+
+def paused(claimed: Claimed) -> FencedWrite:
+    """Make the write that holds an execution between two steps."""
+    entry = entry_of(claimed)
+    entry.pause()
     return entry.as_write()
 
 

@@ -16,11 +16,12 @@ Answer = str | Exception | asyncio.Event
 class ScriptedModel:
     """Gives its answers in turn, the last one again and again.
 
-    A text is answered, an exception raised, and an event waited for before "ok" is answered.
+    A text is answered, an exception raised, and an event waited for before `then` is done.
     """
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: Answer, then: str | Exception = "ok") -> None:
         self.answers: list[Answer] = list(answers or ["ok"])
+        self._then = then
         self.asked: list[ModelRequest] = []
         self._calls = asyncio.Semaphore(0)
 
@@ -39,12 +40,12 @@ class ScriptedModel:
         answer = self.answers[min(len(self.asked), len(self.answers) - 1)]
         self.asked.append(request)
         self._calls.release()
-        if isinstance(answer, Exception):
-            raise answer
         if isinstance(answer, asyncio.Event):
             await answer.wait()
-        text = answer if isinstance(answer, str) else "ok"
-        return ModelReply(text=text, prompt_tokens=2, completion_tokens=1, cost_micros=3)
+            answer = self._then
+        if isinstance(answer, Exception):
+            raise answer
+        return ModelReply(text=answer, prompt_tokens=2, completion_tokens=1, cost_micros=3)
 
     async def wait_for_call(self, count: int = 1) -> None:
         """Return when it was asked so many more times."""

@@ -23,7 +23,12 @@ def delay(name: str = "rest", **others: Any) -> Step:
 
 
 def deciding(
-    name: str = "ask", *, seconds: int | None = None, default: str | None = None, **others: Any
+    name: str = "ask",
+    question: str = "Go on?",
+    *,
+    seconds: int | None = None,
+    default: str | None = None,
+    **others: Any,
 ) -> Step:
     """Make a step that asks a person to approve or to reject, for `seconds` at most."""
     config = DecisionConfig(
@@ -31,7 +36,7 @@ def deciding(
         (Choice("approve"), Choice("reject")),
         default_choice=default,
         decision_timeout_seconds=seconds,
-        question="Send {{ input.what }}?",
+        question=question,
     )
     return Step(name, config, id=f"st_{name}", **others)
 

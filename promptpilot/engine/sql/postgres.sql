@@ -142,7 +142,7 @@ WHERE e.id = r.id AND e.fence = r.fence AND e.status = 'RUNNING'
 RETURNING e.id, e.fence, e.cancel_requested_at IS NOT NULL AS is_cancel_requested,
     e.pause_requested_at IS NOT NULL AS is_pause_requested;
 
--- record: Writes of holders: executions ($1), steps ($2), attempts ($3), events ($4), dead letters ($5), outputs kept aside ($7). The guarded UPDATE locks the row and admits the rest. No wait outlasts the deadline; a wait or a pause begins only if nothing else is asked.
+-- record: Writes of holders: executions ($1), steps ($2), attempts ($3), events ($4), dead letters ($5), outputs kept aside ($7). The guarded UPDATE locks the row and admits the rest. No wait outlasts the deadline; a step, a wait or a pause begins only if nothing else is asked.
 WITH w AS MATERIALIZED (
     SELECT * FROM json_to_recordset($1::json) AS w(
         id text, fence bigint, expected_seq bigint, event_count bigint, status text,
@@ -183,7 +183,8 @@ WITH w AS MATERIALIZED (
         AND e.last_seq = w.expected_seq
         AND CASE WHEN w.status = 'PAUSED' THEN
                 e.pause_requested_at IS NOT NULL AND e.cancel_requested_at IS NULL
-            WHEN w.status = 'WAITING' AND w.wait_reason <> 'HANDOVER' THEN
+            WHEN w.status = 'WAITING' AND w.wait_reason <> 'HANDOVER'
+                OR w.status = 'RUNNING' AND w.current_attempt = 1 THEN
                 e.pause_requested_at IS NULL AND e.cancel_requested_at IS NULL
             ELSE true END
     RETURNING e.id, e.workspace_id, e.workflow_id, w.expected_seq, e.last_seq, t.now,

@@ -74,7 +74,7 @@ WHERE id = :id AND fence = :fence AND status = 'RUNNING'
 RETURNING cancel_requested_at AS is_cancel_requested,
     pause_requested_at AS is_pause_requested;
 
--- record: The guarded UPDATE of a holder's write; its row admits the rest. No wait outlasts the deadline; a wait or a pause begins only if nothing else is asked.
+-- record: The guarded UPDATE of a holder's write; its row admits the rest. No wait outlasts the deadline; a step, a wait or a pause begins only if nothing else is asked.
 UPDATE executions SET
     status = :status, wait_reason = :wait_reason, paused_wait_reason = :paused_wait_reason,
     ready_at = CASE :status WHEN 'RUNNING' THEN ready_at WHEN 'WAITING' THEN
@@ -101,7 +101,8 @@ UPDATE executions SET
 WHERE id = :id AND fence = :fence AND status = 'RUNNING' AND last_seq = :expected_seq
     AND CASE WHEN :status = 'PAUSED' THEN
             pause_requested_at IS NOT NULL AND cancel_requested_at IS NULL
-        WHEN :status = 'WAITING' AND :wait_reason <> 'HANDOVER' THEN
+        WHEN :status = 'WAITING' AND :wait_reason <> 'HANDOVER'
+            OR :status = 'RUNNING' AND :current_attempt = 1 THEN
             pause_requested_at IS NULL AND cancel_requested_at IS NULL
         ELSE true END
 RETURNING workspace_id, workflow_id, last_seq,
