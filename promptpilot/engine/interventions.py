@@ -136,11 +136,11 @@ class Interventions:
 
         Returns the status that was found, None when there is no such execution.
         """
-        now = self._now()
         async with self._database.transaction():
             found = await self.lock(workspace_id, execution_id)
             if found is None:
                 return None
+            now = self._now()  # not before the lock: what happened meanwhile would seem later
             if found.status is ExecutionStatus.RUNNING:
                 await self._database.execute(_REQUEST_CANCEL, execution_id, now, reason)
             elif not found.status.is_final:
@@ -152,11 +152,11 @@ class Interventions:
 
         Returns the status that was found, None when there is no such execution.
         """
-        now = self._now()
         async with self._database.transaction():
             found = await self.lock(workspace_id, execution_id)
             if found is None:
                 return None
+            now = self._now()  # not before the lock: what happened meanwhile would seem later
             if found.status is ExecutionStatus.RUNNING:
                 await self._database.execute(_REQUEST_PAUSE, execution_id, now)
             elif found.status in {ExecutionStatus.PENDING, ExecutionStatus.WAITING}:
@@ -172,11 +172,11 @@ class Interventions:
         A wait's end stays the instant that it was. Returns the status that was found, None when
         there is no such execution.
         """
-        now = self._now()
         async with self._database.transaction():
             found = await self.lock(workspace_id, execution_id)
             if found is None:
                 return None
+            now = self._now()  # not before the lock: what happened meanwhile would seem later
             if found.status is ExecutionStatus.PAUSED:
                 await self._resume(execution_id, found, now)
             elif not found.status.is_final:
