@@ -77,6 +77,12 @@ def split_step_execution_id(text: str) -> tuple[str, str] | None:
     return f"{Kind.EXECUTION}_{match[1]}", match[2]
 
 
+def telling_id(event_id: str, trigger_id: str) -> str:
+    """Return the id of the firing by which a trigger is told of a platform event, once."""
+    digest = hashlib.sha256(f"{event_id}/{trigger_id}".encode()).digest()
+    return f"{Kind.FIRING}_{_base32(int.from_bytes(digest[:16]))}"
+
+
 def idempotency_key(execution_id: str, path: str) -> str:
     """Return the key that every attempt at a step sends with its side effect (26 characters)."""
     digest = hashlib.sha256(f"{execution_id}/{path}".encode()).digest()

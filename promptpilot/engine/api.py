@@ -24,7 +24,11 @@ from promptpilot.engine.repeats import RepeatRequest, Repeats
 from promptpilot.engine.signing_secrets import SigningSecrets
 from promptpilot.engine.start import StartRequest, start
 from promptpilot.engine.triggers.by_hand import RunRequest, run_by_hand
-from promptpilot.engine.triggers.inbound import Accepted, Call, Inbound
+from promptpilot.engine.triggers.calls import Accepted, Call
+from promptpilot.engine.triggers.dispatch import Dispatcher
+from promptpilot.engine.triggers.events import Dispatched, EventDraft
+from promptpilot.engine.triggers.inbound import Inbound
+from promptpilot.engine.triggers.keyed import Keyed, KeyedCall
 from promptpilot.engine.triggers.manage import Triggers
 from promptpilot.engine.versions import Versions
 from promptpilot.engine.workflows import Workflows
@@ -32,7 +36,15 @@ from promptpilot.errors import PermissionDenied
 from promptpilot.models import AccessToken, DeadLetter, SigningSecret, Trigger, Workflow
 from promptpilot.models.database import Database
 
-__all__ = ["Accepted", "Engine", "EngineSettings", "Launched", "SignedIn"]
+__all__ = [
+    "Accepted",
+    "Dispatched",
+    "Engine",
+    "EngineSettings",
+    "EventDraft",
+    "Launched",
+    "SignedIn",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +65,8 @@ class Parts:
     workflows: Workflows
     triggers: Triggers
     inbound: Inbound
+    keyed: Keyed
+    dispatcher: Dispatcher
     launcher: Launcher
     control: Control
     repeats: Repeats
@@ -322,6 +336,37 @@ class Engine:
         if accepted.execution_id is not None and not accepted.is_duplicate:
             self._waker.wake()
         return accepted
+
+    async def call_trigger(
+        self,
+        trigger_id: str,
+        key: str | None,
+        headers: Mapping[str, str],
+        body: bytes,
+        source_ip: str | None,
+        idempotency_key: str | None = None,
+    ) -> Accepted:
+        """Take a call of an API trigger with its key; an empty body is `{}`.
+
+        `headers` have lower-case names. The same idempotency key returns the first execution; a
+        call without one is never a repetition. Raises as `accept_call` does, for a key that is
+        missing or wrong in the place of a signature.
+        """
+        call = Call(trigger_id, headers, body, source_ip)
+        accepted = await self.parts.keyed.accept(KeyedCall(call, key, idempotency_key))
+        if not accepted.is_duplicate:
+            self._waker.wake()
+        return accepted
+
+    async def dispatch_event(self, principal: Principal, draft: EventDraft) -> Dispatched:
+        """Store an event, then tell every EVENT trigger of the workspace that listens.
+
+        The same key and event again within 24 hours return the same executions. Raises NotFound
+        for the workflow, InvalidInput (also for a type that is the server's own), InvalidMany,
+        LimitExceeded and IdempotencyMismatch; then nothing was stored. What the triggers make of
+        the event is on their firings.
+        """
+        return await self.parts.dispatcher.dispatch(principal, draft)
 
     def _rung(self, launched: Launched) -> Launched:
         if launched.is_new:

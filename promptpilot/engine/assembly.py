@@ -18,7 +18,10 @@ from promptpilot.engine.repeats import Repeats
 from promptpilot.engine.signing_secrets import SigningSecrets
 from promptpilot.engine.step_secrets import SecretStore
 from promptpilot.engine.tokens import SessionTokens
+from promptpilot.engine.triggers.dispatch import Dispatcher
+from promptpilot.engine.triggers.events import EventStore
 from promptpilot.engine.triggers.inbound import Inbound
+from promptpilot.engine.triggers.keyed import Keyed
 from promptpilot.engine.triggers.manage import Triggers
 from promptpilot.engine.triggers.secrets import TriggerSecrets
 from promptpilot.engine.vault import Vault
@@ -59,6 +62,8 @@ def assemble(base: Foundation) -> Engine:
         inbound=Inbound(
             database, launcher, base.versions, secrets, clock, base.settings.max_webhook_bytes
         ),
+        keyed=Keyed(database, launcher, base.versions, clock, base.settings.max_webhook_bytes),
+        dispatcher=_dispatcher(base, launcher),
         launcher=launcher,
         control=control,
         repeats=repeats,
@@ -75,3 +80,8 @@ def assemble(base: Foundation) -> Engine:
         parts=parts,
         settings=base.settings,
     )
+
+
+def _dispatcher(base: Foundation, launcher: Launcher) -> Dispatcher:
+    store = EventStore(base.database, base.clock, base.settings.max_input_bytes)
+    return Dispatcher(base.database, launcher, base.versions, store, base.waker, base.clock)

@@ -202,6 +202,8 @@ class Launcher:
             return await _find_by_id(request.queued_firing_id)
         if request.firing is not None and request.firing.scheduled_for is not None:
             return await _find_by_instant(request.firing)
+        if request.firing is not None and request.trigger_type is TriggerType.EVENT:
+            return await _find_by_id(request.firing.id)
         if request.firing is not None:
             return await self._find_by_firing(request.firing)
         assert request.idempotency is not None  # noqa: S101 -- nothing else refuses an opening
@@ -254,7 +256,7 @@ async def _find_by_instant(given: FiringDraft) -> Launched:
 
 
 async def _find_by_id(firing_id: str) -> Launched:
-    """Return what another scheduler made of a firing that was queued."""
+    """Return what another process made of a firing that was queued, or has the same id."""
     first = await Firing.get(id=firing_id)
     return Launched(first.execution_id or "", is_new=False, firing_id=first.id)
 

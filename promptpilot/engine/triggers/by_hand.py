@@ -10,10 +10,9 @@ from promptpilot import ids
 from promptpilot.engine.launch import FiringDraft, Launched, Launcher, LaunchRequest
 from promptpilot.engine.principal import Principal
 from promptpilot.engine.start import asked_digest, check_asked
-from promptpilot.engine.triggers.firing import MAX_KEPT_BYTES, cut_text
+from promptpilot.engine.triggers.firing import kept_payload
 from promptpilot.engine.triggers.kinds import TriggerType
 from promptpilot.engine.triggers.receiver import find_owned
-from promptpilot.models.columns import dump_json
 from promptpilot.models.database import Database
 
 
@@ -38,7 +37,7 @@ async def run_by_hand(
         trigger_id=receiver.id,
         dedupe_key=None if key is None else f"key {key}",  # no message id has a space
         body_sha256=asked_digest(request.input),
-        payload=_kept(request.input),
+        payload=kept_payload(request.input),
         actor_id=principal.user_id,
     )
     return await launcher.launch(
@@ -52,8 +51,3 @@ async def run_by_hand(
             firing=firing,
         )
     )
-
-
-def _kept(values: Mapping[str, Any]) -> Any:
-    body = dump_json(dict(values)).encode()
-    return dict(values) if len(body) <= MAX_KEPT_BYTES else cut_text(body)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,7 +12,8 @@ from promptpilot.engine.gathering import each
 from promptpilot.engine.launch import FiringDraft
 from promptpilot.engine.triggers.kinds import FiringOutcome
 from promptpilot.engine.triggers.receiver import Receiver
-from promptpilot.errors import CallerError, InvalidStatus
+from promptpilot.errors import CallerError, IdempotencyMismatch, InvalidStatus
+from promptpilot.json_values import encode_json
 from promptpilot.models import Firing
 from promptpilot.models.database import Database
 
@@ -59,12 +62,29 @@ class Firings:
         )
         await self._database.retry(lambda: Firing.bulk_create([row], ignore_conflicts=True))
 
+    @asynccontextmanager
+    async def recording(self, receiver: Receiver, draft: FiringDraft) -> AsyncIterator[None]:
+        """Record a firing that is refused inside; the launcher has recorded a mismatch itself."""
+        try:
+            yield
+        except IdempotencyMismatch:
+            raise
+        except CallerError as fault:
+            await self.record(receiver, draft, ending_of(fault))
+            raise
+
 
 def ending_of(fault: CallerError) -> Ending:
     """Return what came of a firing whose start was refused with `fault`."""
     is_off = isinstance(fault, InvalidStatus)
     outcome = FiringOutcome.INACTIVE if is_off else FiringOutcome.REJECTED
     return Ending(outcome, error=_document(fault))
+
+
+def kept_payload(values: Mapping[str, Any]) -> Any:
+    """Return what is kept of an object that was checked: itself, or the beginning of its text."""
+    body = encode_json(dict(values)).encode()
+    return dict(values) if len(body) <= MAX_KEPT_BYTES else cut_text(body)
 
 
 def cut_text(body: bytes) -> str:

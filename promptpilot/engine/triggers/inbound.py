@@ -7,66 +7,36 @@ call for an existing trigger is recorded as a firing; for an unknown one nothing
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from promptpilot import ids
 from promptpilot.clock import Clock
 from promptpilot.engine.launch import FiringDraft, Launcher, LaunchRequest
 from promptpilot.engine.ownership import not_found
 from promptpilot.engine.triggers import signatures
-from promptpilot.engine.triggers.configs import input_names
+from promptpilot.engine.triggers.calls import (
+    Accepted,
+    Call,
+    check_size,
+    input_of,
+    shown_headers,
+)
 from promptpilot.engine.triggers.firing import (
     MAX_KEPT_BYTES,
     Ending,
     Firings,
     cut_text,
-    ending_of,
 )
 from promptpilot.engine.triggers.kinds import FiringOutcome, TriggerType
-from promptpilot.engine.triggers.mapping import map_input
 from promptpilot.engine.triggers.payloads import read_json, read_json_or_form
 from promptpilot.engine.triggers.receiver import Receiver, find_webhook
 from promptpilot.engine.triggers.secrets import TriggerSecrets
 from promptpilot.engine.triggers.signatures import Verdict, WebhookScheme
 from promptpilot.engine.versions import Versions
-from promptpilot.errors import (
-    CallerError,
-    IdempotencyMismatch,
-    InvalidStatus,
-    PayloadTooLarge,
-    SignatureInvalid,
-)
+from promptpilot.errors import InvalidStatus, SignatureInvalid
 from promptpilot.models.database import Database
-
-#: Headers that prove something; workflows do not get to see them.
-_PROOFS: Final = ("authorization", "cookie", "signature", "secret", "token", "api-key")
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A webhook call as it came in. Names of headers are in lower case."""
-
-    trigger_id: str
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
-    source_ip: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """What a call led to. No execution: the sender only tried out the address.
-
-    `challenge` is what the sender wants to hear back then.
-    """
-
-    execution_id: str | None
-    is_duplicate: bool
-    message: str
-    challenge: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,22 +75,17 @@ class Inbound:
 
     async def accept(self, call: Call) -> Accepted:
         """Verify, read and start; `Engine.accept_call` says what is raised."""
-        self._check_size(call.body)
+        check_size(call.body, self._max_body_bytes)
         receiver = await find_webhook(self._database, call.trigger_id)
         arrival = _Arrival(call, receiver, self._verify(receiver, call))
         if not arrival.verdict.is_verified:
             await self._refuse(arrival)
         unread = _draft(arrival)
-        async with self._recording(receiver, unread):
+        async with self._firings.recording(receiver, unread):
             payload = _payload(arrival)
         read = _read(unread, arrival, payload)
-        async with self._recording(receiver, read):
+        async with self._firings.recording(receiver, read):
             return await self._start(arrival, read, payload)
-
-    def _check_size(self, body: bytes) -> None:
-        if len(body) > self._max_body_bytes:
-            message = f"The body may have at most {self._max_body_bytes} bytes."
-            raise PayloadTooLarge(message, self._max_body_bytes)
 
     def _verify(self, receiver: Receiver, call: Call) -> Verdict:
         now = self._clock.now()
@@ -160,8 +125,8 @@ class Inbound:
         if arrival.verdict.is_ping or challenge is not None:
             await self._firings.record(receiver, draft, Ending(FiringOutcome.FILTERED))
             return Accepted(None, is_duplicate=False, message="pong", challenge=challenge)
-        headers = _shown(arrival.call.headers)
-        given = await self._input(receiver, payload, headers)
+        headers = shown_headers(arrival.call.headers)
+        given = await input_of(self._versions, receiver, payload, headers, self._clock.now())
         request = LaunchRequest(
             target=receiver.target,
             input=receiver.input_with(given),
@@ -174,29 +139,6 @@ class Inbound:
         launched = await self._launcher.launch(request)
         message = "Execution started." if launched.is_new else "This call came before."
         return Accepted(launched.execution_id, not launched.is_new, message)
-
-    async def _input(
-        self, receiver: Receiver, payload: Any, headers: Mapping[str, str]
-    ) -> Mapping[str, Any]:
-        mapping = receiver.config["input_mapping"]
-        if mapping:
-            return map_input(mapping, payload, headers, self._clock.now())
-        if isinstance(payload, dict) and isinstance(payload.get("input"), dict):
-            given: dict[str, Any] = payload["input"]
-            return given
-        definition = await self._versions.get(receiver.target.version_id)
-        return {"payload": payload} if "payload" in input_names(definition) else {}
-
-    @asynccontextmanager
-    async def _recording(self, receiver: Receiver, draft: FiringDraft) -> AsyncIterator[None]:
-        """Record a firing that is refused inside; the launcher has recorded a mismatch itself."""
-        try:
-            yield
-        except IdempotencyMismatch:
-            raise
-        except CallerError as fault:
-            await self._firings.record(receiver, draft, ending_of(fault))
-            raise
 
 
 def _payload(arrival: _Arrival) -> Any:
@@ -236,12 +178,3 @@ def dedupe_key(timestamp: int | None, body: bytes) -> str:
     """Return what makes a call unique that has no id: the time that is signed, and its body."""
     text = "" if timestamp is None else str(timestamp)
     return hashlib.sha256(text.encode() + body).hexdigest()
-
-
-def _shown(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers that expressions may read: no proofs, and nothing that JSON cannot say."""
-    return {
-        name: value
-        for name, value in headers.items()
-        if value.isprintable() and not any(proof in name for proof in _PROOFS)
-    }
