@@ -5,7 +5,10 @@ from __future__ import annotations
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from promptpilot.schema import step_enums  # noqa: F401 -- its import describes enumerations
+from promptpilot.schema import (  # noqa: F401 -- their import describes enumerations
+    step_enums,
+    trigger_enums,
+)
 from promptpilot.schema.mutation import Mutation
 from promptpilot.schema.query import Query
 from promptpilot.schema.scalars import SCALARS

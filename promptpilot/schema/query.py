@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import strawberry
@@ -9,9 +10,12 @@ import strawberry
 from promptpilot import models as rows
 from promptpilot.schema import declare, filters
 from promptpilot.schema.context import Info
+from promptpilot.schema.given import given
 from promptpilot.schema.links import link, links
 from promptpilot.schema.nodes import load_node, load_nodes
 from promptpilot.schema.paging import Page, PageRequest
+from promptpilot.schema.scalars import CronExpression, TimeZone
+from promptpilot.schema.schedules import Window, preview
 from promptpilot.schema.server import describe_server
 from promptpilot.schema.types.dead_letter import DeadLetterFilter
 from promptpilot.schema.types.execution_input import WorkflowExecutionFilter, WorkflowExecutionOrder
@@ -139,6 +143,24 @@ class Query:
     async def signing_secret(info: Info) -> rows.SigningSecret | None:
         workspace_id = info.context.require().workspace_id
         return await rows.SigningSecret.get_or_none(workspace_id=workspace_id)
+
+    @declare.field(description="The next times a schedule would fire.")
+    @staticmethod
+    def preview_schedule(
+        info: Info,
+        cron: Annotated[CronExpression, strawberry.argument(description="When.")],
+        time_zone: Annotated[
+            TimeZone, strawberry.argument(description="In which zone.")
+        ] = TimeZone("UTC"),  # noqa: B008 -- a constant
+        from_: Annotated[
+            datetime | None,
+            strawberry.argument(name="from", description="Starting point; now if not given."),
+        ] = strawberry.UNSET,
+        count: Annotated[int, strawberry.argument(description="How many, at most 100.")] = 5,
+    ) -> list[datetime]:
+        info.context.require()
+        start = given(from_) or info.context.engine.clock.now()
+        return preview(cron, time_zone, Window(start, count))
 
     @declare.field(description="About the server.")
     @staticmethod

@@ -32,6 +32,8 @@ JSONObject = NewType("JSONObject", dict[str, Any])
 SafeInt = NewType("SafeInt", int)
 Expression = NewType("Expression", str)
 URL = NewType("URL", str)
+TimeZone = NewType("TimeZone", str)
+CronExpression = NewType("CronExpression", str)
 
 _MAX_SAFE: Final = 2**53 - 1
 _SHOWN_LENGTH: Final = 40
@@ -210,6 +212,19 @@ SCALARS: Mapping[object, ScalarDefinition] = MappingProxyType(
             "An absolute http or https URL.",
             "https://url.spec.whatwg.org/",
             parse_value=read_url,
+        ),
+        TimeZone: _scalar(
+            "TimeZone",
+            "An IANA time zone name, e.g. `America/New_York`.",
+            "https://www.iana.org/time-zones",
+            parse_value=read_text,
+        ),
+        CronExpression: _scalar(
+            "CronExpression",
+            "A five-field cron expression (minute hour day-of-month month day-of-week); checked"
+            " when it is saved.",
+            "https://pubs.opengroup.org/onlinepubs/9799919799/utilities/crontab.html",
+            parse_value=read_text,
         ),
     }
 )

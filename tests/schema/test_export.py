@@ -13,6 +13,7 @@ from graphql import GraphQLEnumType, GraphQLSchema, build_schema
 from promptpilot.engine import definition, lifecycle, step_configs
 from promptpilot.engine.dead_letters import DeadLetterStatus
 from promptpilot.engine.principal import Role
+from promptpilot.engine.triggers import kinds
 from promptpilot.engine.triggers.kinds import FiringOutcome, TriggerType
 from promptpilot.engine.triggers.signatures import WebhookScheme
 from promptpilot.schema.enums import HIDDEN
@@ -25,10 +26,14 @@ ENUMS: dict[str, type[StrEnum]] = {
     "DecisionMode": step_configs.DecisionMode,
     "ExecutionStatus": lifecycle.ExecutionStatus,
     "FiringOutcome": FiringOutcome,
+    "FoldPolicy": kinds.FoldPolicy,
+    "GapPolicy": kinds.GapPolicy,
     "HttpMethod": step_configs.HttpMethod,
+    "MissedRunPolicy": kinds.MissedRunPolicy,
     "ModelErrorPolicy": step_configs.ModelErrorPolicy,
     "ModelProvider": step_configs.ModelProvider,
     "ModelRoutingMode": step_configs.RoutingMode,
+    "OverlapPolicy": kinds.OverlapPolicy,
     "StepExecutionStatus": lifecycle.StepStatus,
     "StepType": step_configs.StepType,
     "TriggerType": TriggerType,

@@ -14,10 +14,11 @@ from promptpilot.schema.given import given
 from promptpilot.schema.types.execution_input import CancelExecutionInput, StartExecutionInput
 from promptpilot.schema.types.payloads import (
     CancelExecutionPayload,
+    DispatchEventPayload,
     RunTriggerPayload,
     StartExecutionPayload,
 )
-from promptpilot.schema.types.trigger_input import RunTriggerInput
+from promptpilot.schema.types.trigger_input import DispatchEventInput, RunTriggerInput
 
 
 @strawberry.type
@@ -51,6 +52,18 @@ class ExecutionMutations:
         )
         execution = await info.context.loaders.execution.load(launched.execution_id)
         return RunTriggerPayload(execution=execution, is_new=launched.is_new)
+
+    @declare.mutation(description="Dispatch an event to EVENT triggers.")
+    @staticmethod
+    @reporting(DispatchEventPayload)
+    async def dispatch_event(
+        info: Info, input: Annotated[DispatchEventInput, ARGUMENTS]
+    ) -> DispatchEventPayload:
+        caller = info.context.require()
+        dispatched = await info.context.engine.dispatch_event(caller, input.to_draft())
+        found = await info.context.loaders.execution.load_many(dispatched.execution_ids)
+        executions = [each for each in found if each is not None]
+        return DispatchEventPayload(executions=executions, is_new=dispatched.is_new)
 
     @declare.mutation(description="Stop an execution.")
     @staticmethod

@@ -6,7 +6,7 @@ import strawberry
 
 from promptpilot import models as rows
 from promptpilot.engine.progress import StepView
-from promptpilot.schema.links import link
+from promptpilot.schema.links import link, links
 from promptpilot.schema.types.user_error import UserError
 
 
@@ -141,6 +141,23 @@ class RunTriggerPayload:
         default=None,
         graphql_type=link("WorkflowExecution") | None,
         description="The execution; stored before this answer is sent.",
+    )
+    is_new: bool = strawberry.field(
+        default=False, description="False when the idempotency key matched an earlier call."
+    )
+    errors: list[UserError] = strawberry.field(
+        default_factory=list, description="Empty on success."
+    )
+
+
+@strawberry.type(description="Result of dispatchEvent.")
+class DispatchEventPayload:
+    """Result of dispatchEvent."""
+
+    executions: list[rows.Execution] = strawberry.field(
+        default_factory=list,
+        graphql_type=links("WorkflowExecution"),
+        description="Executions started by it, one per matching trigger.",
     )
     is_new: bool = strawberry.field(
         default=False, description="False when the idempotency key matched an earlier call."

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import strawberry
 
 from promptpilot import models as rows
 from promptpilot.engine.triggers.kinds import TriggerType
 from promptpilot.engine.triggers.signatures import WebhookScheme
-from promptpilot.errors import InvariantBroken
-from promptpilot.schema.scalars import URL, JSONObject
+from promptpilot.schema.scalars import URL, Expression, JSONObject
+from promptpilot.schema.types.schedule_config import ScheduledTriggerConfig
 
 
 @strawberry.type(description="A MANUAL trigger.")
@@ -19,6 +19,11 @@ class ManualTriggerConfig:
     """A MANUAL trigger."""
 
     button_label: str | None = strawberry.field(description="Text for the button.")
+
+    @classmethod
+    def of(cls, trigger: rows.Trigger) -> ManualTriggerConfig:
+        """Show the settings of a stored trigger."""
+        return cls(button_label=trigger.config["button_label"])
 
 
 @strawberry.type(description="A WEBHOOK trigger: a signed `POST <url>`.")
@@ -44,9 +49,83 @@ class WebhookTriggerConfig:
         )
     )
 
+    @classmethod
+    def of(cls, trigger: rows.Trigger, public_url: str) -> WebhookTriggerConfig:
+        """Show the settings of a stored trigger."""
+        return cls(
+            scheme=WebhookScheme(trigger.config["scheme"]),
+            receive_url=URL(f"{public_url}/api/webhooks/{trigger.id}"),
+            secret_preview=trigger.secret_preview or "",
+            previous_secret_valid_until=trigger.previous_secret_until,
+            tolerance_seconds=trigger.config["tolerance_seconds"],
+            input_mapping=trigger.config["input_mapping"],
+        )
+
+
+@strawberry.type(description="An API trigger: `POST <url>` with the header `X-API-Key`.")
+class ApiTriggerConfig:
+    """An API trigger: `POST <url>` with the header `X-API-Key`."""
+
+    receive_url: URL = strawberry.field(description="Where to send.")
+    secret_preview: str = strawberry.field(
+        description=(
+            "Start and end of the key. The key itself is in the payload of create and rotate only."
+        )
+    )
+    previous_secret_valid_until: datetime | None = strawberry.field(
+        description="Until then the previous key also works."
+    )
+
+    @classmethod
+    def of(cls, trigger: rows.Trigger, public_url: str) -> ApiTriggerConfig:
+        """Show the settings of a stored trigger."""
+        return cls(
+            receive_url=URL(f"{public_url}/api/triggers/{trigger.id}/execute"),
+            secret_preview=trigger.secret_preview or "",
+            previous_secret_valid_until=trigger.previous_secret_until,
+        )
+
+
+@strawberry.type(description="An EVENT trigger.")
+class EventTriggerConfig:
+    """An EVENT trigger."""
+
+    event_type: str = strawberry.field(
+        description="Event type it listens for; a trailing `.*` matches any suffix."
+    )
+    filter: Expression | None = strawberry.field(
+        description=(
+            "Test on the event (`event.type`, `event.payload`, …); null means every event of the"
+            " type."
+        )
+    )
+    input_mapping: JSONObject = strawberry.field(
+        description=(
+            "Where inputs come from: name -> expression over `event`; empty takes the payload as"
+            " `payload`."
+        )
+    )
+
+    @classmethod
+    def of(cls, trigger: rows.Trigger) -> EventTriggerConfig:
+        """Show the settings of a stored trigger."""
+        return cls(
+            event_type=trigger.config["event_type"],
+            filter=trigger.config["filter"],
+            input_mapping=trigger.config["input_mapping"],
+        )
+
+
+AnyTriggerConfig: TypeAlias = (
+    ManualTriggerConfig
+    | ScheduledTriggerConfig
+    | WebhookTriggerConfig
+    | ApiTriggerConfig
+    | EventTriggerConfig
+)
 
 TriggerConfig = Annotated[
-    ManualTriggerConfig | WebhookTriggerConfig,
+    AnyTriggerConfig,
     strawberry.union(
         "TriggerConfig",
         description=(
@@ -57,19 +136,16 @@ TriggerConfig = Annotated[
 ]
 
 
-def show_config(
-    trigger: rows.Trigger, public_url: str
-) -> ManualTriggerConfig | WebhookTriggerConfig:
+def show_config(trigger: rows.Trigger, public_url: str) -> AnyTriggerConfig:
     """Return the settings of a stored trigger."""
-    if trigger.type == TriggerType.MANUAL:
-        return ManualTriggerConfig(button_label=trigger.config["button_label"])
-    if trigger.type == TriggerType.WEBHOOK:
-        return WebhookTriggerConfig(
-            scheme=WebhookScheme(trigger.config["scheme"]),
-            receive_url=URL(f"{public_url}/api/webhooks/{trigger.id}"),
-            secret_preview=trigger.secret_preview or "",
-            previous_secret_valid_until=trigger.previous_secret_until,
-            tolerance_seconds=trigger.config["tolerance_seconds"],
-            input_mapping=trigger.config["input_mapping"],
-        )
-    raise InvariantBroken(f"Triggers of type {trigger.type} are not known to this version.")
+    match TriggerType(trigger.type):
+        case TriggerType.MANUAL:
+            return ManualTriggerConfig.of(trigger)
+        case TriggerType.SCHEDULED:
+            return ScheduledTriggerConfig.of(trigger)
+        case TriggerType.WEBHOOK:
+            return WebhookTriggerConfig.of(trigger, public_url)
+        case TriggerType.API:
+            return ApiTriggerConfig.of(trigger, public_url)
+        case TriggerType.EVENT:
+            return EventTriggerConfig.of(trigger)

@@ -8,12 +8,12 @@ import strawberry
 
 from promptpilot import models as rows
 from promptpilot.engine import drafts
+from promptpilot.engine.triggers.events import EventDraft
 from promptpilot.engine.triggers.kinds import FiringOutcome, TriggerType
-from promptpilot.engine.triggers.signatures import WebhookScheme
-from promptpilot.errors import InvalidInput
-from promptpilot.schema.given import Path, changed, changed_to, given, texts
+from promptpilot.schema.given import changed, changed_to, given
 from promptpilot.schema.scalars import JSONObject
 from promptpilot.schema.types.relay import DateTimeRange
+from promptpilot.schema.types.trigger_config_input import TriggerConfigInput
 
 _CONFIG_PATH: Final = ("input", "config")
 
@@ -46,79 +46,6 @@ class TriggerFiringFilter:
     created_at: DateTimeRange | None = strawberry.field(
         default=strawberry.UNSET, description="In this range."
     )
-
-
-@strawberry.input(description="MANUAL trigger.")
-class ManualTriggerConfigInput:
-    """MANUAL trigger."""
-
-    button_label: str | None = strawberry.field(
-        default=strawberry.UNSET, description="Text for the button."
-    )
-
-    def to_config(self) -> drafts.ManualConfig:
-        """Return the settings as the engine knows them."""
-        return drafts.ManualConfig(button_label=given(self.button_label))
-
-
-@strawberry.input(
-    description=(
-        "WEBHOOK trigger. The server makes the secret unless one is given (as GitHub, Stripe"
-        " and Slack do)."
-    )
-)
-class WebhookTriggerConfigInput:
-    """WEBHOOK trigger."""
-
-    scheme: WebhookScheme = strawberry.field(
-        default=WebhookScheme.STANDARD, description="How calls are signed."
-    )
-    secret: str | None = strawberry.field(
-        default=strawberry.UNSET,
-        description="The sender's secret; stored encrypted, never shown again.",
-    )
-    tolerance_seconds: int = strawberry.field(
-        default=300, description="How old a signed call may be."
-    )
-    input_mapping: JSONObject | None = strawberry.field(
-        default=strawberry.UNSET,
-        description=(
-            "Where inputs come from in the payload: name -> expression over `payload` and"
-            " `headers`."
-        ),
-    )
-
-    def to_config(self, path: Path) -> drafts.WebhookConfig:
-        """Return the settings as the engine knows them; raise InvalidInput."""
-        return drafts.WebhookConfig(
-            scheme=self.scheme,
-            secret=given(self.secret),
-            tolerance_seconds=self.tolerance_seconds,
-            input_mapping=texts(self.input_mapping or {}, (*path, "inputMapping")),
-        )
-
-
-@strawberry.input(
-    one_of=True,
-    description=("Settings of a trigger: exactly one member, which also says its type."),
-)
-class TriggerConfigInput:
-    """Settings of a trigger: exactly one member, which also says its type."""
-
-    manual: ManualTriggerConfigInput | None = strawberry.field(
-        default=strawberry.UNSET, description="MANUAL"
-    )
-    webhook: WebhookTriggerConfigInput | None = strawberry.field(
-        default=strawberry.UNSET, description="WEBHOOK"
-    )
-
-    def to_config(self, path: Path) -> drafts.TriggerConfig:
-        """Return the one configuration that was given; raise InvalidInput."""
-        if self.manual:
-            return self.manual.to_config()
-        if self.webhook:
-            return self.webhook.to_config((*path, "webhook"))
-        raise InvalidInput("Give exactly one of manual and webhook.", path)
 
 
 @strawberry.input(description="New trigger.")
@@ -206,3 +133,26 @@ class RunTriggerInput:
     idempotency_key: str | None = strawberry.field(
         default=strawberry.UNSET, description="As in StartExecutionInput."
     )
+
+
+@strawberry.input(description="Dispatch an event to the caller's EVENT triggers.")
+class DispatchEventInput:
+    """Dispatch an event to the caller's EVENT triggers."""
+
+    event_type: str = strawberry.field(description="Event type, e.g. `order.created`.")
+    payload: JSONObject = strawberry.field(description="The event's data.")
+    workflow_id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="Only triggers of this workflow."
+    )
+    idempotency_key: str | None = strawberry.field(
+        default=strawberry.UNSET, description="As in StartExecutionInput."
+    )
+
+    def to_draft(self) -> EventDraft:
+        """Return the event as the engine knows it."""
+        return EventDraft(
+            event_type=self.event_type,
+            payload=self.payload,
+            workflow_id=given(self.workflow_id),
+            idempotency_key=given(self.idempotency_key),
+        )
