@@ -47,9 +47,11 @@ fmt: setup ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format --quiet .
 
-schema: setup ## Write schema.graphql from the types in promptpilot/schema
+schema: setup ## Write schema.graphql and docs/openapi.json from the types and tables in the code
 	$(BIN)/promptpilot schema > schema.graphql.new
 	mv schema.graphql.new schema.graphql
+	$(BIN)/promptpilot openapi > docs/openapi.json.new
+	mv docs/openapi.json.new docs/openapi.json
 
 bench: setup ## Measure executions a second and latency on this machine
 	$(BIN)/python -m benchmarks

@@ -34,6 +34,7 @@ from promptpilot.schema.server import MAX_QUERY_DEPTH
 from promptpilot.settings import Settings
 
 _CODE_TRY_AGAIN_LATER = 1013
+_CORS_HEADERS = ["authorization", "content-type", "idempotency-key", "x-api-key", "last-event-id"]
 _SCHEMA_KNOWN_SECONDS = 10.0
 
 
@@ -167,7 +168,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
             CORSMiddleware,
             allow_origins=list(settings.allowed_origins),
             allow_methods=["GET", "POST"],
-            allow_headers=["authorization", "content-type", "idempotency-key"],
+            allow_headers=_CORS_HEADERS,
             max_age=600,
         )
     ]

@@ -103,6 +103,14 @@ def schema() -> None:
 
 
 @app.command()
+def openapi() -> None:
+    """Print the OpenAPI document of the REST API."""
+    from promptpilot.rest.openapi import print_document  # noqa: PLC0415 -- slow to import
+
+    typer.echo(print_document(), nl=False)
+
+
+@app.command()
 def doctor() -> None:
     """Check settings, data folder, database, Redis and clocks; exit with 1 if one is not well."""
     from promptpilot.doctor import examine, show  # noqa: PLC0415 -- only what a command needs

@@ -6,9 +6,12 @@ from typing import Any
 
 from starlette.requests import Request
 
+from promptpilot.engine.api import Engine
 from promptpilot.engine.strict_json import parse_json
 from promptpilot.errors import InvalidInput, PayloadTooLarge, Required
 
+#: Room for what stands around the values in a body.
+ENVELOPE_BYTES = 1024
 _MAX_DIGITS = 19
 
 
@@ -22,6 +25,11 @@ async def read_body(request: Request, limit: int) -> bytes:
         _check(len(body) + len(chunk), limit)
         body += chunk
     return bytes(body)
+
+
+async def read_values(request: Request, engine: Engine) -> dict[str, Any]:
+    """Return the values for the inputs of a workflow; raises as `read_body` and `read_input`."""
+    return read_input(await read_body(request, engine.settings.max_input_bytes + ENVELOPE_BYTES))
 
 
 def read_input(body: bytes) -> dict[str, Any]:

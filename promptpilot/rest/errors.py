@@ -7,6 +7,7 @@ the reference in the answer is in the log.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -72,6 +73,17 @@ def answer_error(error: Exception, clock: Clock) -> Response:
         return _masked(error)
     headers = _headers(error, clock.now())
     return problem(status, error.code, error.message, list(_details(error)), headers)
+
+
+@contextmanager
+def arguments_in_body() -> Iterator[None]:
+    """Let errors name members of the body, for a body with all that a mutation's `input` has."""
+    try:
+        yield
+    except CallerError as error:
+        for each in error.errors if isinstance(error, InvalidMany) else (error,):
+            each.path = each.path[1:] if each.path[:1] == ("input",) else each.path
+        raise
 
 
 def problem(

@@ -1,4 +1,4 @@
-"""Starts by plain HTTP: a workflow or a trigger, in the name of whoever holds the token."""
+"""Executions by plain HTTP: starting a workflow, and looking at what came of it."""
 
 from __future__ import annotations
 
@@ -9,41 +9,73 @@ from starlette.responses import JSONResponse, Response
 
 from promptpilot import ids
 from promptpilot.engine.api import Engine
-from promptpilot.engine.lifecycle import ExecutionStatus
+from promptpilot.engine.lifecycle import ExecutionStatus, WaitReason, shown_status
 from promptpilot.engine.principal import Principal
+from promptpilot.errors import NotFound
+from promptpilot.instants import instant_text
 from promptpilot.models import Execution, Workflow
 from promptpilot.rest.bearer import identify
-from promptpilot.rest.body import read_body, read_input
+from promptpilot.rest.body import read_values
+from promptpilot.rest.call import idempotency_key
 from promptpilot.rest.errors import WorkflowInactive
-
-_ENVELOPE_BYTES = 1024
 
 
 async def execute_workflow(request: Request, engine: Engine) -> Response:
     """Answer 202 with the stored execution; a new one is PENDING, whatever a worker made of it."""
     principal = await identify(request, engine)
-    values = await _read_values(request, engine)
+    values = await read_values(request, engine)
     workflow_id = request.path_params["workflow_id"]
     await _check_active(principal, workflow_id)
-    launched = await engine.start_execution(principal, workflow_id, values, _key(request))
-    row = await _row(principal, launched.execution_id)
-    status = ExecutionStatus.PENDING.value if launched.is_new else row.status
-    return JSONResponse({**_document(row), "status": status}, 202)
+    key = idempotency_key(request)
+    launched = await engine.start_execution(principal, workflow_id, values, key)
+    row = await find_execution(principal, launched.execution_id)
+    shown = show_execution(row, engine.settings.public_url)
+    pending = {"status": ExecutionStatus.PENDING.value} if launched.is_new else {}
+    return JSONResponse({**shown, **pending}, 202)
 
 
-async def execute_trigger(request: Request, engine: Engine) -> Response:
-    """Answer 200 with the execution that the trigger started."""
+async def read_execution(request: Request, engine: Engine) -> Response:
+    """Answer 200 with an execution as it is now."""
     principal = await identify(request, engine)
-    values = await _read_values(request, engine)
-    trigger_id = request.path_params["trigger_id"]
-    launched = await engine.run_trigger(principal, trigger_id, values, _key(request))
-    row = await _row(principal, launched.execution_id)
-    return JSONResponse({**_document(row), "triggerId": trigger_id, "status": row.status})
+    row = await find_execution(principal, request.path_params["execution_id"])
+    shown = show_execution(row, engine.settings.public_url)
+    return JSONResponse(shown, headers={"cache-control": "private, no-store"})
 
 
-async def _read_values(request: Request, engine: Engine) -> dict[str, Any]:
-    limit = engine.settings.max_input_bytes + _ENVELOPE_BYTES
-    return read_input(await read_body(request, limit))
+async def find_execution(principal: Principal, id: str) -> Execution:
+    """Return the caller's execution; raise NotFound for all others."""
+    row = None
+    if ids.is_id(id, ids.Kind.EXECUTION):
+        row = await Execution.get_or_none(id=id, workspace_id=principal.workspace_id)
+    if row is None:
+        raise NotFound("There is no execution with this id.", id)
+    return row
+
+
+def show_execution(row: Execution, public_url: str) -> dict[str, Any]:
+    """Return an execution as callers see it: a handover between workers is RUNNING to them."""
+    reason = WaitReason(row.wait_reason) if row.wait_reason else None
+    is_cut = row.output_bytes is not None
+    return {
+        "id": row.id,
+        "executionId": row.id,
+        "workflowId": row.workflow_id,
+        "status": shown_status(ExecutionStatus(row.status), reason).value,
+        "waitReason": None if reason is WaitReason.HANDOVER else reason,
+        "input": row.input,
+        "output": row.output,
+        "outputUrl": f"{public_url}/api/executions/{row.id}/output" if is_cut else None,
+        "error": row.error,
+        "metadata": {
+            "triggerType": row.trigger_type,
+            "triggerId": row.trigger_id,
+            "workflowRevision": row.workflow_revision,
+            "retryOfId": row.retry_of_id,
+        },
+        "createdAt": instant_text(row.created_at),
+        "startedAt": None if row.started_at is None else instant_text(row.started_at),
+        "finishedAt": None if row.finished_at is None else instant_text(row.finished_at),
+    }
 
 
 async def _check_active(principal: Principal, workflow_id: str) -> None:
@@ -53,21 +85,3 @@ async def _check_active(principal: Principal, workflow_id: str) -> None:
     row = await Workflow.get_or_none(id=workflow_id, workspace_id=principal.workspace_id)
     if row is not None and not row.is_active:
         raise WorkflowInactive("The workflow is switched off; switch it on first.", "INACTIVE")
-
-
-async def _row(principal: Principal, execution_id: str) -> Execution:
-    return await Execution.get(id=execution_id, workspace_id=principal.workspace_id)
-
-
-def _key(request: Request) -> str | None:
-    return request.headers.get("idempotency-key")
-
-
-def _document(row: Execution) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "executionId": row.id,
-        "workflowId": row.workflow_id,
-        "input": row.input,
-        "createdAt": row.created_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-    }

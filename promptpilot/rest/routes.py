@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from promptpilot.clock import Clock
 from promptpilot.engine.api import Engine
-from promptpilot.rest import executions, outputs, webhooks
 from promptpilot.rest.errors import answer_error, problem
-from promptpilot.rest.health import Health, live, ready
+from promptpilot.rest.health import Health
+from promptpilot.rest.openapi import ALL
+from promptpilot.rest.operation import Handler, Operation
+from promptpilot.rest.operations import PROBES
 
-Handler = Callable[[Request, Engine], Awaitable[Response]]
+T = TypeVar("T")
 
 
 def rest_routes(engine: Engine, health: Health) -> list[BaseRoute]:
     """Return the routes of the REST edge."""
-    return [
-        _post("/api/webhooks/{trigger_id}", webhooks.receive, engine),
-        _post("/api/workflows/{workflow_id}/execute", executions.execute_workflow, engine),
-        _post("/api/triggers/{trigger_id}/execute", executions.execute_trigger, engine),
-        _get("/api/executions/{execution_id}/output", outputs.download_execution_output, engine),
-        _get(
-            "/api/executions/{execution_id}/steps/{path}/output",
-            outputs.download_step_output,
-            engine,
-        ),
-        Route("/healthz", live),
-        Route("/readyz", _probe(health)),
-    ]
+    doors = [_route(each, engine, engine.clock) for each in ALL]
+    return [*doors, *(_route(each, health, engine.clock) for each in PROBES)]
 
 
 async def not_found(request: Request, error: Exception) -> Response:
@@ -46,28 +39,20 @@ async def not_allowed(request: Request, error: Exception) -> Response:
     return problem(405, "METHOD_NOT_ALLOWED", message, headers=headers)
 
 
-def _get(path: str, handler: Handler, engine: Engine) -> Route:
-    return Route(path, _guarded(handler, engine), methods=["GET", "HEAD"])
+def _route(operation: Operation[T], host: T, clock: Clock) -> Route:
+    endpoint = _guarded(operation.handler, host, clock)
+    return Route(operation.path, endpoint, methods=[operation.method])
 
 
-def _post(path: str, handler: Handler, engine: Engine) -> Route:
-    return Route(path, _guarded(handler, engine), methods=["POST"])
-
-
-def _guarded(handler: Handler, engine: Engine) -> Callable[[Request], Awaitable[Response]]:
+def _guarded(
+    handler: Handler[T], host: T, clock: Clock
+) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
-            return await handler(request, engine)
+            return await handler(request, host)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
         except Exception as error:  # noqa: BLE001 -- an edge: the client gets a reference
-            return answer_error(error, engine.clock)
-
-    return endpoint
-
-
-def _probe(health: Health) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        return await ready(request, health)
+            return answer_error(error, clock)
 
     return endpoint

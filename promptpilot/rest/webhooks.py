@@ -5,9 +5,10 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from promptpilot.engine.api import Engine
+from promptpilot.engine.api import Accepted, Engine
 from promptpilot.errors import InvalidStatus, PermissionDenied
 from promptpilot.rest.body import read_body
+from promptpilot.rest.call import all_headers, source_ip
 
 
 async def receive(request: Request, engine: Engine) -> Response:
@@ -18,28 +19,19 @@ async def receive(request: Request, engine: Engine) -> Response:
     body = await read_body(request, engine.settings.max_webhook_bytes)
     try:
         accepted = await engine.accept_call(
-            request.path_params["trigger_id"],
-            _headers(request),
-            body,
-            request.client.host if request.client else None,
+            request.path_params["trigger_id"], all_headers(request), body, source_ip(request)
         )
     except InvalidStatus as error:  # only who proved to be the sender learns that it is off
         raise PermissionDenied(error.message) from error
     if accepted.challenge is not None:
         return JSONResponse({"challenge": accepted.challenge})
-    return JSONResponse(
-        {
-            "message": accepted.message,
-            "executionId": accepted.execution_id,
-            "duplicate": accepted.is_duplicate,
-        }
-    )
+    return JSONResponse(fired(accepted))
 
 
-def _headers(request: Request) -> dict[str, str]:
-    """Return the headers by their names in lower case; what came twice is one list, as in HTTP."""
-    headers: dict[str, str] = {}
-    for name, value in request.headers.items():
-        key = name.lower()
-        headers[key] = f"{headers[key]}, {value}" if key in headers else value
-    return headers
+def fired(accepted: Accepted) -> dict[str, str | bool | None]:
+    """Return what is told of a call that was taken."""
+    return {
+        "message": accepted.message,
+        "executionId": accepted.execution_id,
+        "duplicate": accepted.is_duplicate,
+    }

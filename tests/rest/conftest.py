@@ -18,6 +18,7 @@ from promptpilot.engine.triggers.signatures import WebhookScheme, sign
 from promptpilot.example import trigger_draft, workflow_draft
 from promptpilot.models import Execution
 from promptpilot.owner import Owner
+from tests.rest.described import check_answer
 from tests.support.backbones import settings_for
 from tests.support.people import make_principal
 from tests.support.redis import RedisServer
@@ -68,7 +69,10 @@ async def site(database_url: str, redis_server: RedisServer) -> AsyncIterator[Si
         workflow = await engine.create_workflow(principal, workflow_draft())
         owner = await _owner(engine, principal, workflow.id)
         transport = httpx2.ASGITransport(create_app(backbone, engine))
-        async with httpx2.AsyncClient(transport=transport, base_url="http://site") as client:
+        hooks: dict[str, list[Any]] = {"response": [check_answer]}
+        async with httpx2.AsyncClient(
+            transport=transport, base_url="http://site", event_hooks=hooks
+        ) as client:
             yield Site(backbone, engine, client, owner, principal, workflow.id)
 
 
