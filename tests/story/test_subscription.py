@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.story.triage import WHOLE, Event, Triage, told
+from tests.story.owner import Event, told
+from tests.story.triage import WHOLE, Triage
 from tests.support.installation import Installation
 
 pytestmark = [pytest.mark.xdist_group("story"), pytest.mark.timeout(120)]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import httpx2
 import pytest
 
-from tests.story.triage import WHOLE, Triage, told
+from tests.story.owner import told
+from tests.story.triage import WHOLE, Triage
 
 pytestmark = [pytest.mark.xdist_group("story"), pytest.mark.timeout(120)]
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2
 
+from tests.story.owner import Event, Owner, join
 from tests.support.caller import Caller
 
 PAYLOAD = (Path(__file__).parents[2] / "examples/github/issues.opened.json").read_bytes()
@@ -30,34 +31,8 @@ WHOLE = [
     ("execution", "COMPLETED"),
 ]
 
-Event = dict[str, Any]
-
-_EMAIL, _PASSWORD = "mira@example.org", "correct horse battery staple"
 _LATENCY_MS = 1000
 
-_REGISTER = "mutation ($input: RegisterInput!) { register(input: $input) { token } }"
-_LOGIN = "mutation ($input: LoginInput!) { login(input: $input) { token } }"
-_CREATE_WORKFLOW = """
-mutation ($input: CreateWorkflowInput!) {
-  createWorkflow(input: $input) { workflow { id } errors { message path } }
-}"""
-_CREATE_TRIGGER = """
-mutation ($input: CreateTriggerInput!) {
-  createTrigger(input: $input) { trigger { id } errors { message path } }
-}"""
-_EVENT = """
-  __typename cursor sequence
-  ... on ExecutionStatusChanged { toStatus }
-  ... on StepStatusChanged { toStepStatus stepExecution { stepName } }
-  ... on StepRetryScheduled { stepExecution { stepName } attempt { number error { code } } }
-"""
-_WATCH = f"""
-subscription ($id: ID!, $after: String) {{
-  executionEvents(executionId: $id, after: $after) {{ {_EVENT} }}
-}}"""
-_EVENTS = (
-    f"query ($id: ID!) {{ execution(id: $id) {{ events(first: 100) {{ nodes {{ {_EVENT} }} }} }} }}"
-)
 _READ = """
 query ($id: ID!) { execution(id: $id) {
   status input output trigger { name } firing { outcome dedupeKey verification { isVerified } }
@@ -76,6 +51,7 @@ class Triage:
     """The workflow with its webhook trigger, and its owner at the door. Take one from `sign_up`."""
 
     caller: Caller
+    owner: Owner
     trigger_id: str
 
     async def deliver(self, delivery: str, secret: str = SECRET) -> httpx2.Response:
@@ -98,16 +74,13 @@ class Triage:
         execution_id: str = answer.json()["executionId"]
         return execution_id
 
-    async def watch(self, execution_id: str, after: str | None = None) -> AsyncIterator[Event]:
+    def watch(self, execution_id: str, after: str | None = None) -> AsyncIterator[Event]:
         """Yield the events of an execution as they happen."""
-        async for data in self.caller.subscribe(_WATCH, id=execution_id, after=after):
-            yield data["executionEvents"]
+        return self.owner.watch(execution_id, after)
 
     async def events(self, execution_id: str) -> list[Event]:
         """Return the stored events of an execution."""
-        found = (await self.caller.ask(_EVENTS, id=execution_id))["execution"]
-        events: list[Event] = found["events"]["nodes"]
-        return events
+        return await self.owner.events(execution_id)
 
     async def read(self, execution_id: str) -> dict[str, Any]:
         """Return an execution with its steps and their attempts."""
@@ -127,38 +100,21 @@ class Triage:
 
 async def sign_up(caller: Caller) -> Triage:
     """Register, sign in, and make the workflow and its trigger."""
-    person = {"email": _EMAIL, "password": _PASSWORD}
-    await caller.ask(_REGISTER, input={**person, "name": "Mira"})
-    caller.token = (await caller.ask(_LOGIN, input=person))["login"]["token"]
-    made = (await caller.ask(_CREATE_WORKFLOW, input=_workflow()))["createWorkflow"]
-    assert made["errors"] == []
-    asked = {
-        "workflowId": made["workflow"]["id"],
-        "name": "GitHub issues",
-        "config": {
-            "webhook": {
-                "scheme": "GITHUB",
-                "secret": SECRET,
-                "inputMapping": {"issue": "payload.issue"},
-            }
-        },
+    owner = await join(caller)
+    made = await owner.change("createWorkflow", "workflow { id }", **_workflow())
+    webhook = {
+        "scheme": "GITHUB",
+        "secret": SECRET,
+        "inputMapping": {"issue": "payload.issue"},
     }
-    trigger = (await caller.ask(_CREATE_TRIGGER, input=asked))["createTrigger"]
-    assert trigger["errors"] == []
-    return Triage(caller, trigger["trigger"]["id"])
-
-
-def told(events: list[Event]) -> list[tuple[str, str]]:
-    """Return who came to which status."""
-    steps = [event for event in events if event["__typename"] != "StepRetryScheduled"]
-    return [
-        (event.get("stepExecution", {}).get("stepName", "execution"), _status(event))
-        for event in steps
-    ]
-
-
-def _status(event: Event) -> str:
-    return str(event.get("toStatus") or event.get("toStepStatus"))
+    trigger = await owner.change(
+        "createTrigger",
+        "trigger { id }",
+        workflowId=made["workflow"]["id"],
+        name="GitHub issues",
+        config={"webhook": webhook},
+    )
+    return Triage(caller, owner, trigger["trigger"]["id"])
 
 
 def _workflow() -> dict[str, Any]:

@@ -19,7 +19,8 @@ Bodies: every name in `bodies.BODIES`, such as /json, /html, /nan, /deep; /no-co
 /large-json/MB.
 Attempts: /flaky/TIMES/KEY answers 503 so many times for each key and then works;
 /flaky-reset/TIMES/KEY resets the connection instead.
-Echo: /echo (the request as JSON), /echo-header/NAME (?as=text, base64, url or header).
+Echo: /echo (the request as JSON), /echo-header/NAME (?as=text, base64, url or header;
+&status=CODE).
 """
 
 from __future__ import annotations

@@ -115,8 +115,9 @@ async def _echo(conversation: Conversation) -> None:
 async def _echo_header(conversation: Conversation) -> None:
     value = conversation.request.headers.get(conversation.arguments[0].lower(), "")
     manner = conversation.query.get("as", ["text"])[0]
+    status = int(conversation.query.get("status", ["200"])[0])
     if manner == "header":
-        await conversation.answer(200, b"{}", {**_JSON, "X-Echo": value})
+        await conversation.answer(status, b"{}", {**_JSON, "X-Echo": value})
         return
     told = _MANNERS[manner](value)
-    await conversation.answer(200, json.dumps({"header": told}).encode(), _JSON)
+    await conversation.answer(status, json.dumps({"header": told}).encode(), _JSON)
