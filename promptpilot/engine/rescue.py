@@ -9,16 +9,11 @@ from __future__ import annotations
 from promptpilot.engine.ports import Waker
 from promptpilot.models.address import Dialect
 from promptpilot.models.database import Database
+from promptpilot.models.database_time import NOW_MS
 
 _LIMIT = 500
 _RING_AGAIN_MS = 15_000
 
-_NOW = {
-    # In a query of its own, so that it is asked once and an index can be searched for it.
-    Dialect.POSTGRES: "(SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint)",
-    # SQLite counts in milliseconds itself; rounding undoes what the fraction of a day has lost.
-    Dialect.SQLITE: "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)",
-}
 _SKIP = {Dialect.POSTGRES: "FOR UPDATE SKIP LOCKED", Dialect.SQLITE: ""}
 
 _SWEEP = """
@@ -46,7 +41,7 @@ class Sweeper:
     def __init__(self, database: Database, waker: Waker) -> None:
         self._database = database
         self._waker = waker
-        words = {"now": _NOW[database.dialect], "skip": _SKIP[database.dialect]}
+        words = {"now": NOW_MS[database.dialect], "skip": _SKIP[database.dialect]}
         self._due = _DUE.format(**words)
         self._sweep = _SWEEP.format(**words)
 

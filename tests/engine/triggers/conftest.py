@@ -8,8 +8,10 @@ from promptpilot.engine.api import Engine
 from promptpilot.engine.definition import DataType
 from promptpilot.engine.principal import Principal
 from promptpilot.models import Trigger, Workflow
+from tests.support.bench import Bench
 from tests.support.drafts import draft, transform, variable
 from tests.support.hooks import MAPPING, make_hook
+from tests.support.schedules import Clockwork
 
 
 @pytest.fixture
@@ -27,3 +29,11 @@ async def workflow(engine: Engine, principal: Principal) -> Workflow:
 async def hook(engine: Engine, principal: Principal, workflow: Workflow) -> Trigger:
     """Give a GITHUB trigger that takes the title out of the payload."""
     return await make_hook(engine, principal, workflow, input_mapping=MAPPING)
+
+
+@pytest.fixture
+async def clockwork(bench: Bench, engine: Engine, principal: Principal) -> Clockwork:
+    """Give a workflow that takes a `title`, to be started by schedules."""
+    step = transform("a", due="trigger.scheduledFor")
+    asked = draft(step, variables=(variable("title"),))
+    return Clockwork(bench, await engine.create_workflow(principal, asked))
