@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx2
 import pytest
 
 from promptpilot.engine.drafts import WorkflowChange
-from promptpilot.models import Execution
+from promptpilot.models import Execution, Firing
 from tests.rest.conftest import Site, count_executions
+from tests.support.finished import finished
 
 _INPUT = {"payload": {"issue": {"title": "A", "body": "B", "user": {"login": "c"}}}}
 
@@ -136,3 +138,50 @@ async def test_an_input_over_the_limit_is_refused(site: Site) -> None:
     response = await site.post(_workflow(site), json=body)
 
     assert response.status_code == 413
+
+
+async def test_an_execution_is_read_as_it_is_now(site: Site) -> None:
+    started = (await site.post(_trigger(site), json={"input": _INPUT})).json()
+    await site.engine.cancel_execution(site.principal, started["id"])
+
+    path = f"/api/executions/{started['id']}"
+    response = await site.client.get(path, headers=site.authorization)
+
+    answer = response.json()
+    assert (response.status_code, answer["status"], answer["output"]) == (200, "CANCELLED", None)
+    assert answer["input"] == _INPUT
+    assert answer["metadata"]["triggerId"] == site.owner.trigger_id
+    assert answer["metadata"]["triggerType"] == "MANUAL"
+
+
+async def test_an_output_that_was_cut_says_where_it_is_in_full(site: Site) -> None:
+    output = {"text": "x" * 100_000}
+    execution_id = await finished(site.backbone.committer, site.principal, output)
+
+    path = f"/api/executions/{execution_id}"
+    answer = (await site.client.get(path, headers=site.authorization)).json()
+
+    whole = await site.client.get(httpx2.URL(answer["outputUrl"]).path, headers=site.authorization)
+    assert whole.json() == output
+    assert len(answer["output"]["text"]) < 10_000
+
+
+@pytest.mark.parametrize("kind", ["", "/events", "/output"])
+async def test_executions_of_others_are_not_found(site: Site, kind: str) -> None:
+    execution_id = await finished(site.backbone.committer, site.principal, {"n": 1})
+    other = await site.engine.register("other@example.org", "correct horse battery staple")
+    headers = {"authorization": f"Bearer {other.token}"}
+
+    for other_id in (execution_id, "%00", "exec_1", "x" * 300):
+        path = f"/api/executions/{other_id}{kind}"
+        response = await site.client.get(path, headers=headers)
+        assert (response.status_code, response.json()["error"]["code"]) == (404, "NOT_FOUND")
+
+
+async def test_who_started_by_hand_is_on_record(site: Site) -> None:
+    started = await site.post(_trigger(site), json={"input": _INPUT})
+
+    firing = await Firing.get()
+    assert (firing.actor_id, firing.outcome) == (site.principal.user_id, "STARTED")
+    assert firing.execution_id == started.json()["executionId"]
+    assert started.json()["duplicate"] is False
