@@ -23,6 +23,7 @@ from promptpilot.bells import DOOR_CHANNEL
 from promptpilot.errors import Unavailable
 from promptpilot.settings import Settings
 from promptpilot.stopping import Stopping
+from workers.news import make_newsroom
 from workers.worker import take_jobs
 from workers.workplace import Workplace, make_ticks
 
@@ -41,7 +42,7 @@ async def work(settings: Settings, stopping: Stopping) -> None:
 
 
 async def schedule(settings: Settings, stopping: Stopping) -> None:
-    """Sweep for what nobody was rung for."""
+    """Sweep for what nobody was rung for, and tell triggers what became of executions."""
     require_redis(settings)
     async with AsyncExitStack() as stack:
         backbone = await open_patiently(settings, [], stack, stopping)
@@ -50,7 +51,7 @@ async def schedule(settings: Settings, stopping: Stopping) -> None:
         log.info("scheduler.ready")
         ticking = asyncio.create_task(make_ticks(backbone).run(), name="ticks")
         try:
-            await stopping.soon.wait()
+            await make_newsroom(backbone).run(stopping)
         finally:
             ticking.cancel()
             await asyncio.wait([ticking])
