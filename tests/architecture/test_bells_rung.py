@@ -8,7 +8,7 @@ from tests.architecture.source import modules, name_of, tree_of
 
 _RINGERS = {
     "promptpilot/engine/api.py",  # a start, a cancellation
-    "promptpilot/engine/advance.py",  # a step that ended
+    "promptpilot/engine/holder.py",  # a step that began, waits or ended
     "promptpilot/engine/runner.py",  # more is due than there are slots
     "promptpilot/engine/solo.py",  # a child that died
     "promptpilot/engine/rescue.py",  # what nobody was rung for
