@@ -15,6 +15,7 @@ from promptpilot.engine.passwords import Passwords
 from promptpilot.engine.principal import Principal
 from promptpilot.engine.runner import Runner, RunnerSettings
 from promptpilot.engine.tokens import SessionTokens
+from promptpilot.engine.triggers.scheduler import Scheduler
 from promptpilot.models.database import Database
 from tests.schema.api import Api
 from tests.support.clock import ManualClock
@@ -94,6 +95,13 @@ async def stranger(database: Database, clock: ManualClock) -> Principal:
 def api(engine: Engine, principal: Principal) -> Api:
     """Give the API as `principal` sees it."""
     return Api(engine, principal)
+
+
+@pytest.fixture
+def scheduler(engine: Engine, waker: FakeWaker, clock: ManualClock) -> Scheduler:
+    """Give a scheduler whose times come when the test moves the clock."""
+    parts = engine.parts
+    return Scheduler(engine.database, parts.launcher, parts.control, waker, engine.feed, clock)
 
 
 @pytest.fixture

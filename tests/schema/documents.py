@@ -6,6 +6,23 @@ from typing import Any
 
 from tests.schema.api import Api
 
+#: Everything that a trigger shows of itself.
+SHOWN = """
+  id name type isActive input revision pausedReason nextRunAt lastTriggeredAt workflow { name }
+  config {
+    __typename
+    ... on ManualTriggerConfig { buttonLabel }
+    ... on ScheduledTriggerConfig {
+      cron timeZone startsAt endsAt missedRunPolicy overlapPolicy gapPolicy foldPolicy
+      pauseAfterFailures upcomingRuns(count: 3)
+    }
+    ... on WebhookTriggerConfig {
+      scheme receiveUrl secretPreview previousSecretValidUntil toleranceSeconds inputMapping
+    }
+    ... on ApiTriggerConfig { receiveUrl secretPreview previousSecretValidUntil }
+    ... on EventTriggerConfig { eventType filter inputMapping }
+  }
+"""
 SIMULATOR = {"provider": "SIMULATOR", "model": "echo", "parameters": {"temperature": 0}}
 
 
@@ -98,6 +115,19 @@ async def make_trigger(api: Api, workflow_id: str, config: dict[str, Any]) -> st
     )
     assert payload["errors"] == []
     return str(payload["trigger"]["id"])
+
+
+async def change_trigger(api: Api, trigger_id: str, **changes: Any) -> dict[str, Any]:
+    """Change a trigger; return it as `SHOWN` says, its secret and the errors."""
+    selection = f"trigger {{ {SHOWN} }} secret errors {{ code message path }}"
+    return await api.mutate("updateTrigger", {"id": trigger_id, **changes}, selection)
+
+
+async def create_trigger(api: Api, config: dict[str, Any], **others: Any) -> dict[str, Any]:
+    """Store a trigger of a new workflow; return it as `SHOWN` says, its secret and the errors."""
+    given = {"workflowId": await make_workflow(api), "name": "On issue", **others}
+    selection = f"trigger {{ {SHOWN} }} secret errors {{ code message path }}"
+    return await api.mutate("createTrigger", {**given, "config": config}, selection)
 
 
 async def start(api: Api, workflow_id: str, **others: Any) -> str:

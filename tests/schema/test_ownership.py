@@ -110,6 +110,22 @@ async def test_a_stranger_changes_nothing_and_is_told_what_an_unknown_id_is_told
         assert told[0][0] == {**told[1][0], "id": known}
 
 
+async def test_anothers_workflow_gets_neither_triggers_nor_events(
+    api: Api, stranger: Principal
+) -> None:
+    workflow_id = await make_workflow(api)
+    trigger = {"workflowId": workflow_id, "name": "Mine", "config": {"api": {}}}
+    event = {"workflowId": workflow_id, "eventType": "order.created", "payload": {}}
+    theirs = api.seen_by(stranger)
+
+    made = await theirs.mutate("createTrigger", trigger, "secret errors { code path }")
+    told = await theirs.mutate("dispatchEvent", event, "executions { id } errors { code path }")
+
+    errors = [{"code": "NOT_FOUND", "path": ["input", "workflowId"]}]
+    assert made == {"secret": None, "errors": errors}
+    assert told == {"executions": [], "errors": errors}
+
+
 async def test_starting_anothers_workflow_finds_nothing(api: Api, stranger: Principal) -> None:
     workflow_id = await make_workflow(api)
 

@@ -10,18 +10,8 @@ import pytest
 from promptpilot.errors import SignatureInvalid
 from tests.schema.api import Api
 from tests.schema.calls import GITHUB, send_call
-from tests.schema.documents import make_trigger, make_workflow
+from tests.schema.documents import SHOWN, create_trigger, make_trigger, make_workflow
 
-SHOWN = """
-  id name type isActive input revision pausedReason nextRunAt lastTriggeredAt workflow { name }
-  config {
-    __typename
-    ... on ManualTriggerConfig { buttonLabel }
-    ... on WebhookTriggerConfig {
-      scheme receiveUrl secretPreview previousSecretValidUntil toleranceSeconds inputMapping
-    }
-  }
-"""
 FIRINGS = """
 query ($id: ID!, $w: TriggerFiringFilter) { trigger(id: $id) { lastTriggeredAt
   firings(where: $w) { edges { cursor } nodes {
@@ -33,15 +23,8 @@ query ($id: ID!, $w: TriggerFiringFilter) { trigger(id: $id) { lastTriggeredAt
 """
 
 
-async def _make(api: Api, config: dict[str, Any]) -> dict[str, Any]:
-    workflow_id = await make_workflow(api)
-    given = {"workflowId": workflow_id, "name": "On issue", "config": config}
-    selection = f"trigger {{ {SHOWN} }} secret errors {{ code message path }}"
-    return await api.mutate("createTrigger", given, selection)
-
-
 async def test_a_webhook_trigger_tells_where_to_send_and_its_secret_once(api: Api) -> None:
-    payload = await _make(api, {"webhook": {}})
+    payload = await create_trigger(api, {"webhook": {}})
 
     trigger = payload["trigger"]
     config = trigger["config"]
@@ -52,7 +35,7 @@ async def test_a_webhook_trigger_tells_where_to_send_and_its_secret_once(api: Ap
 
 
 async def test_a_manual_trigger_has_a_button_and_no_secret(api: Api) -> None:
-    payload = await _make(api, {"manual": {"buttonLabel": "Go"}})
+    payload = await create_trigger(api, {"manual": {"buttonLabel": "Go"}})
 
     assert payload["secret"] is None
     assert payload["trigger"]["config"] == {
@@ -63,7 +46,7 @@ async def test_a_manual_trigger_has_a_button_and_no_secret(api: Api) -> None:
 
 
 async def test_a_wrong_mapping_is_named(api: Api) -> None:
-    payload = await _make(api, {"webhook": {"inputMapping": {"title": ["payload"]}}})
+    payload = await create_trigger(api, {"webhook": {"inputMapping": {"title": ["payload"]}}})
 
     path = ".".join(payload["errors"][0]["path"])
     assert path == "input.config.webhook.inputMapping.title"
@@ -71,7 +54,7 @@ async def test_a_wrong_mapping_is_named(api: Api) -> None:
 
 
 async def test_a_change_leaves_what_it_does_not_name(api: Api) -> None:
-    made = (await _make(api, {"webhook": GITHUB}))["trigger"]
+    made = (await create_trigger(api, {"webhook": GITHUB}))["trigger"]
     change = {"id": made["id"], "expectedRevision": 1, "isActive": False}
 
     payload = await api.mutate("updateTrigger", change, f"trigger {{ {SHOWN} }} secret")
@@ -81,7 +64,7 @@ async def test_a_change_leaves_what_it_does_not_name(api: Api) -> None:
 
 
 async def test_a_config_of_another_type_changes_the_type(api: Api) -> None:
-    made = (await _make(api, {"manual": {}}))["trigger"]
+    made = (await create_trigger(api, {"manual": {}}))["trigger"]
     change = {"id": made["id"], "config": {"webhook": {}}}
 
     payload = await api.mutate("updateTrigger", change, "trigger { type } secret")
@@ -91,7 +74,7 @@ async def test_a_config_of_another_type_changes_the_type(api: Api) -> None:
 
 
 async def test_a_rotated_secret_goes_on_working_for_a_while(api: Api) -> None:
-    made = await _make(api, {"webhook": {}})
+    made = await create_trigger(api, {"webhook": {}})
 
     payload = await api.mutate(
         "rotateTriggerSecret",
@@ -132,7 +115,7 @@ async def test_a_run_with_bad_input_says_what_to_change(api: Api) -> None:
 
 
 async def test_a_call_is_shown_with_its_verdict(api: Api) -> None:
-    trigger_id = (await _make(api, {"webhook": GITHUB}))["trigger"]["id"]
+    trigger_id = (await create_trigger(api, {"webhook": GITHUB}))["trigger"]["id"]
     await send_call(api, trigger_id)
 
     firing = (await api.run(FIRINGS, id=trigger_id))["trigger"]["firings"]["nodes"][0]
@@ -148,7 +131,7 @@ async def test_a_call_is_shown_with_its_verdict(api: Api) -> None:
 
 
 async def test_a_refused_call_is_shown_with_its_reason(api: Api) -> None:
-    trigger_id = (await _make(api, {"webhook": GITHUB}))["trigger"]["id"]
+    trigger_id = (await create_trigger(api, {"webhook": GITHUB}))["trigger"]["id"]
     with pytest.raises(SignatureInvalid):
         await send_call(api, trigger_id, "another secret of that length")
 
@@ -161,7 +144,7 @@ async def test_a_refused_call_is_shown_with_its_reason(api: Api) -> None:
 
 
 async def test_firings_are_shown_by_outcome(api: Api) -> None:
-    trigger_id = (await _make(api, {"webhook": GITHUB}))["trigger"]["id"]
+    trigger_id = (await create_trigger(api, {"webhook": GITHUB}))["trigger"]["id"]
     await send_call(api, trigger_id)
     await send_call(api, trigger_id)
 
