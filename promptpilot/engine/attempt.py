@@ -78,8 +78,8 @@ class Attempts:
         except StepFailed as failure:
             raise _scrubbed(failure, Scrubber(secrets.revealed)) from None
         except (Exception, asyncio.CancelledError) as bug:
-            if _is_cancelled():
-                raise
+            if _is_cancelled():  # what else goes wrong then is no outcome of the step
+                raise asyncio.CancelledError from None
             scrubber = Scrubber(secrets.revealed)
             raise self._internal(place, bug, scrubber) from bug
         scrubber = Scrubber(secrets.revealed)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import structlog
 
 from promptpilot.engine import asks
 from promptpilot.engine.definition import Definition, RetryPolicy, Step
@@ -32,6 +33,7 @@ from tests.support.models import ScriptedModel, asking, workflow
 from tests.support.waits import cancel, deciding, delay, parked, pause
 
 A_SECOND = 1.0
+CANARY = "what the connection was opened with"
 NO = StepFailed("Slow down.", "PROVIDER_RATE_LIMITED", is_retryable=True)
 PATIENT = RetryPolicy(max_attempts=3)
 
@@ -52,6 +54,21 @@ class Hanging:
             self.was_cancelled = True
             raise
         raise AssertionError
+
+
+class BreakingDown:
+    """An executor that hangs, and breaks while it is cancelled."""
+
+    def __init__(self) -> None:
+        self.began = asyncio.Event()
+
+    async def run(self, context: StepContext) -> Done:
+        """Hang, then fail to clean up."""
+        self.began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ConnectionError(CANARY)
 
 
 class Leaking:
@@ -154,6 +171,23 @@ async def test_an_executor_that_hangs_is_cancelled_within_a_second(bench: Bench)
 
     assert (row.status, executor.was_cancelled) == ("CANCELLED", True)
     assert (await bench.story(execution_id))[-2:] == ["0#1 CANCELLED", "CANCELLED"]
+
+
+async def test_an_executor_that_breaks_while_it_is_cancelled_is_cancelled_all_the_same(
+    bench: Bench,
+) -> None:
+    executor = BreakingDown()
+    execution_id = await bench.launch(workflow(transform("a")))
+    tools = bench.tools_with(executors={StepType.TRANSFORM: executor})
+    with structlog.testing.capture_logs() as logs:
+        async with bench.running(bench.runner(tools)):
+            await executor.began.wait()
+            await cancel(bench, execution_id)
+
+            row = await ended_in_time(bench, execution_id)
+
+    assert row.status == "CANCELLED"
+    assert CANARY not in repr(logs)
 
 
 async def test_a_model_that_hangs_is_let_go_within_a_second(bench: Bench) -> None:
