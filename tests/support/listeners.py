@@ -1,11 +1,11 @@
-"""EVENT triggers for tests, the events that they are told of, and what came of them."""
+"""Triggers for tests that hear of events or the clock, and what came of their firings."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from promptpilot.engine.api import Dispatched, Engine, EventDraft
-from promptpilot.engine.drafts import EventConfig, TriggerDraft
+from promptpilot.engine.drafts import EventConfig, ScheduledConfig, TriggerDraft
 from promptpilot.engine.principal import Principal
 from promptpilot.models import Firing, Trigger, Workflow
 
@@ -39,3 +39,12 @@ async def outcomes(trigger: Trigger) -> list[str]:
     """Return what came of the firings of a trigger, in order."""
     rows = await Firing.filter(trigger_id=trigger.id).order_by("created_at", "id")
     return [row.outcome for row in rows]
+
+
+async def make_schedule(
+    engine: Engine, principal: Principal, workflow: Workflow, **others: Any
+) -> Trigger:
+    """Store a trigger that fires every day at noon."""
+    settings = ScheduledConfig(**{"cron": "0 12 * * *", **others})
+    asked = TriggerDraft(workflow_id=workflow.id, name="Noon", config=settings)
+    return (await engine.create_trigger(principal, asked))[0]

@@ -11,6 +11,7 @@ from promptpilot.models import Trigger, Workflow
 from tests.support.bench import Bench
 from tests.support.drafts import draft, transform, variable
 from tests.support.hooks import MAPPING, make_hook
+from tests.support.scene import Scene
 from tests.support.schedules import Clockwork
 
 
@@ -37,3 +38,9 @@ async def clockwork(bench: Bench, engine: Engine, principal: Principal) -> Clock
     step = transform("a", due="trigger.scheduledFor")
     asked = draft(step, variables=(variable("title"),))
     return Clockwork(bench, await engine.create_workflow(principal, asked))
+
+
+@pytest.fixture
+def scene(engine: Engine, principal: Principal, bench: Bench) -> Scene:
+    """Give a scene in which executions end and triggers hear of it."""
+    return Scene(engine, principal, bench)
