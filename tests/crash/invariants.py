@@ -66,8 +66,10 @@ def _attempts(history: History) -> Iterator[str]:
     by_path: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for attempt in history.attempts:
         by_path[attempt.path].append((attempt.number, attempt.fence))
+    told = {(attempt.path, attempt.number) for attempt in history.attempts}
     for step in history.steps:
-        if step.status != StepStatus.SKIPPED:
+        was_between_two = step.status == StepStatus.CANCELLED and (step.path, step.attempt) in told
+        if step.status != StepStatus.SKIPPED and not was_between_two:
             by_path[step.path].append((step.attempt, step.fence))
     for path, made in by_path.items():
         if [number for number, _ in made] != list(range(1, len(made) + 1)):
@@ -121,6 +123,14 @@ def _step_statuses(history: History) -> Iterator[str]:
             yield f"step {step.path} is {step.status} and its events end at {at[step.path]}"
 
 
+def _left_open(history: History) -> Iterator[str]:
+    """Check that a step of which an event tells has a row, or was cancelled between attempts."""
+    told = {event.path: event.to_status for event in history.events if event.to_status}
+    for path in set(told) - {None} - {step.path for step in history.steps}:
+        if told[path] != StepStatus.CANCELLED:
+            yield f"step {path} has no row and its events end at {told[path]}"
+
+
 def _effects(history: History) -> Iterator[str]:
     """Check that each attempt has one effect at most, a completed one has it, under one key."""
     made: set[tuple[str, int]] = set()
@@ -158,6 +168,7 @@ _CHECKS = (
     _numbers,
     _statuses,
     _step_statuses,
+    _left_open,
     _effects,
     _lateness,
     *WAIT_CHECKS,

@@ -39,6 +39,6 @@ async def test_late_repeated_and_forgotten_effects_and_lost_rows_are_seen(
     assert len(await violations(effects[:-1])) == 1
     assert await violations(effects, expected=["ex_unknown"]) == ["ex_unknown is not there"]
     await database.execute(_LOSE_A_STEP)
-    assert len(await violations(effects)) == 2 * 2
+    assert len(await violations(effects)) == 3 * 2
     await database.execute(_LOSE_AN_EVENT)
-    assert len(await violations(effects)) > 2 * 2
+    assert len(await violations(effects)) > 3 * 2
