@@ -87,7 +87,8 @@ def _limit(row: Mapping[str, Any]) -> int | None:
 def _reason(count: int, end: End) -> str:
     error = end.error or {}
     message = str(error.get("message", ""))[:_MAX_MESSAGE]
+    times = "time" if count == 1 else "times"
     return (
-        f"Its executions failed {count} times in a row; the last error was "
+        f"Its executions failed {count} {times} in a row; the last error was "
         f"{error.get('code')}: {message}"
     )
