@@ -23,6 +23,7 @@ from tests.support.waiting import wait_until
 
 _DECLARED = re.compile(r"\$(\w+):")
 _ASSIGNED = re.compile(r"^(\w+)='([^']*)'$", re.MULTILINE)
+_DATA = re.compile(r"^data: (.*)$", re.MULTILINE)
 #: Objects whose ids later examples ask for, and the names that pages give to them.
 _KEPT = {
     "workflow": ("workflowId", "WORKFLOW"),
@@ -60,7 +61,7 @@ class Reader:
             case "graphql":
                 answer = await self._ask(example)
             case "curl":
-                answer = await self._call(example.text)
+                answer = await self._call(example)
             case _:
                 self._assign(example.text)
                 return
@@ -111,11 +112,11 @@ class Reader:
                         continue
         raise AssertionError(f"The socket ended before the subscription: {received}")
 
-    async def _call(self, command: str) -> Any:
+    async def _call(self, example: Example) -> Any:
         """Do what a curl command says, with the variables of the shell."""
         words = [
             Template(word).safe_substitute(self.shell)
-            for word in shlex.split(command.replace("\\\n", " "))
+            for word in shlex.split(example.text.replace("\\\n", " "))
         ]
         options = list(itertools.pairwise(words))
         headers = dict(value.split(": ", 1) for option, value in options if option == "-H")
@@ -124,7 +125,9 @@ class Reader:
         method, body = ("POST", bodies[0]) if bodies else ("GET", None)
         async with self._client() as client:
             answer = await client.request(method, address, content=body, headers=headers)
-        assert answer.is_success, answer.text
+        assert answer.is_success != bool(example.expected), answer.text
+        if answer.headers["content-type"].startswith("text/event-stream"):
+            return [json.loads(data) for data in _DATA.findall(answer.text)]
         return answer.json()
 
     def _assign(self, script: str) -> None:
