@@ -179,6 +179,7 @@ class StepFailed(PromptPilotError):
 
     `retry_after` is what the other side asks to wait. `is_outcome_unknown` says that the effect
     may have happened all the same, as when a request was sent and its answer was lost.
+    `shown_input` is what readers see of what the step was given, as far as it came.
     """
 
     code: ClassVar[str] = "STEP_FAILED"
@@ -199,6 +200,7 @@ class StepFailed(PromptPilotError):
         self.details = dict(details or {})
         self.retry_after = retry_after
         self.is_outcome_unknown = is_outcome_unknown
+        self.shown_input: Any = None
 
 
 class LeaseLost(PromptPilotError):

@@ -76,16 +76,19 @@ class Attempts:
         except LeaseLost:
             raise
         except StepFailed as failure:
-            raise _scrubbed(failure, Scrubber(secrets.revealed)) from None
+            raise _told(failure, context, Scrubber(secrets.revealed)) from None
         except (Exception, asyncio.CancelledError) as bug:
             if _is_cancelled():  # what else goes wrong then is no outcome of the step
                 raise asyncio.CancelledError from None
             scrubber = Scrubber(secrets.revealed)
-            raise self._internal(place, bug, scrubber) from bug
+            raise _told(self._internal(place, bug, scrubber), context, scrubber) from bug
         scrubber = Scrubber(secrets.revealed)
         if isinstance(result, Waiting):
             return replace(result, input=scrubber.value(result.input))
-        return _ended(result, scrubber, is_outcome_unknown=self.has_effects(place))
+        try:
+            return _ended(result, scrubber, is_outcome_unknown=self.has_effects(place))
+        except StepFailed as failure:
+            raise _told(failure, context, scrubber) from failure
 
     def resume(
         self, place: Place, mark: AttemptMark, progress: Progress, answer: Answer | None
@@ -194,7 +197,8 @@ class _FencedHttp:
 def failed(failure: StepFailed) -> Ended:
     """Return what a failed attempt leaves behind."""
     calls = failure.model_calls if isinstance(failure, ModelsFailed) else ()
-    return Ended(Outcome(StepStatus.FAILED, error=reasons.reason_of(failure)), model_calls=calls)
+    outcome = Outcome(StepStatus.FAILED, error=reasons.reason_of(failure))
+    return Ended(outcome, failure.shown_input, calls)
 
 
 def _is_cancelled() -> bool:
@@ -228,6 +232,13 @@ def _stored_text(output: Any, *, is_outcome_unknown: bool) -> str:
         ) from fault
     except LimitExceeded as fault:
         raise StepFailed(fault.message, reasons.OUTPUT_TOO_LARGE) from fault
+
+
+def _told(failure: StepFailed, context: StepContext, scrubber: Scrubber) -> StepFailed:
+    """Return the failure with what readers see of the attempt, without secrets."""
+    told = _scrubbed(failure, scrubber)
+    told.shown_input = scrubber.value(context.shown.input)
+    return told
 
 
 def _scrubbed(failure: StepFailed, scrubber: Scrubber) -> StepFailed:

@@ -124,7 +124,8 @@ class Entry:
         self, place: Place, mark: AttemptMark, failed: Ended, pause: timedelta
     ) -> None:
         """Store a failed attempt and wait, without a worker, before the next one."""
-        wait = Wait(WaitReason.RETRY, in_ms=pause // timedelta(milliseconds=1))
+        in_ms = pause // timedelta(milliseconds=1)
+        wait = Wait(WaitReason.RETRY, in_ms=in_ms, input=failed.input)
         self._add_attempt(place, mark, failed, wait.in_ms)
         self.events.append(events.retry_scheduled(place.path, mark.number))
         self.park(place, mark, wait)

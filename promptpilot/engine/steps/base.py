@@ -9,7 +9,7 @@ waits is asked to `resume` when its wait is over, by whatever worker then holds 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -20,6 +20,16 @@ from promptpilot.engine.ports import HttpSender, StepSecrets
 from promptpilot.engine.providers.base import Provider
 from promptpilot.engine.step_configs import ModelProvider
 from promptpilot.errors import StepFailed
+
+
+@dataclass(slots=True)
+class Shown:
+    """What readers see of what a step was given, told by its executor before it does its work.
+
+    So it is known of an attempt that fails as well.
+    """
+
+    input: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,7 @@ class StepContext:
     providers: Mapping[ModelProvider, Provider]
     http: HttpSender
     secrets: StepSecrets
+    shown: Shown = field(default_factory=Shown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,13 +43,14 @@ class PromptStep:
         assert isinstance(config, PromptConfig)  # noqa: S101 -- the registry pairs them
         inputs = resolve_inputs(context)
         rendered = _render(config, scope_with(context, inputs), context)
+        context.shown.input = {**inputs, **rendered}
         targets = [target for target in config.models if not target.is_disabled]
         if config.routing.mode is RoutingMode.FALLBACK:
             calls = await _ask_in_turn(targets, rendered, context)
         else:
             calls = await _ask_all(targets, rendered, context, config.routing.concurrency)
         _refuse_failures(config, calls, context)
-        return _done(calls, {**inputs, **rendered}, context)
+        return _done(calls, context)
 
 
 def _render(
@@ -124,7 +125,7 @@ def _refuse_failures(config: PromptConfig, calls: Sequence[_Call], context: Step
         raise ModelsFailed(failures[0], _documents(calls, context))
 
 
-def _done(calls: Sequence[_Call], shown_input: dict[str, Any], context: StepContext) -> Done:
+def _done(calls: Sequence[_Call], context: StepContext) -> Done:
     replies = [call.reply for call in calls if call.reply is not None]
     output = _answer(next(call for call in calls if call.reply is not None))
     if len(calls) > 1:
@@ -132,7 +133,7 @@ def _done(calls: Sequence[_Call], shown_input: dict[str, Any], context: StepCont
     costs = [reply.cost_micros for reply in replies]
     return Done(
         output,
-        input=shown_input,
+        input=context.shown.input,
         model_calls=_documents(calls, context),
         prompt_tokens=sum(reply.prompt_tokens for reply in replies),
         completion_tokens=sum(reply.completion_tokens for reply in replies),

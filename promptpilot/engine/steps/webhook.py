@@ -71,6 +71,7 @@ class WebhookStep:
         config = context.step.config
         assert isinstance(config, RequestConfig)  # noqa: S101 -- the registry pairs them
         rendered = _render(config, scope_with(context, resolve_inputs(context)), context)
+        context.shown.input = rendered.shown()
         secrets = await _reveal(config, context)
         headers = await _headers(config, rendered, secrets, context)
         request = HttpRequest(rendered.method, rendered.url, headers, rendered.content)
@@ -78,7 +79,7 @@ class WebhookStep:
         hidden = [*secrets.values()]
         if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
             raise await _read(response, lambda answer: _refusal(answer, context, hidden))
-        return Done(await _read(response, _output), input=rendered.shown())
+        return Done(await _read(response, _output), input=context.shown.input)
 
 
 def _render(config: RequestConfig, scope: Mapping[str, Any], context: StepContext) -> _Rendered:
