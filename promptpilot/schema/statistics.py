@@ -6,7 +6,6 @@ completed executions did not exceed.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,7 +16,7 @@ from tortoise.queryset import QuerySet
 from promptpilot.clock import to_ms
 from promptpilot.engine.lifecycle import ExecutionStatus, WaitReason, shown_status
 from promptpilot.errors import InvalidInput
-from promptpilot.models import Execution
+from promptpilot.models import Execution, Trigger
 from promptpilot.schema.context import Context
 from promptpilot.schema.given import given
 from promptpilot.schema.types.outcome import TokenUsage
@@ -26,8 +25,8 @@ from promptpilot.schema.types.relay import DateTimeRange
 MAX_WINDOW: Final = timedelta(days=90)
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
-_MEDIAN: Final = 0.5
-_P95: Final = 0.95
+_MEDIAN: Final = 50
+_P95: Final = 95
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +142,13 @@ async def _durations(window: Window, count: int) -> tuple[int | None, int | None
     return await _percentile(window, count, _MEDIAN), await _percentile(window, count, _P95)
 
 
-async def _percentile(window: Window, count: int, share: float) -> int | None:
+async def _percentile(window: Window, count: int, percent: int) -> int | None:
     if count == 0:
         return None
     found = await window.fetch(
         "SELECT finished_at - started_at AS duration FROM executions"
         " WHERE {where} AND status = 'COMPLETED' ORDER BY duration LIMIT 1 OFFSET $5",
-        math.ceil(count * share) - 1,
+        -(-count * percent // 100) - 1,  # whole numbers, because 0.95 is none of binary
     )
     return found[0]["duration"] if found else None
 
@@ -180,12 +179,11 @@ async def _last_duration(window: Window) -> int | None:
 
 
 async def _failures_in_a_row(window: Window) -> int:
-    finished = _executions(window)
-    success = await finished.filter(status="COMPLETED").order_by("-finished_at").first()
-    failures = finished.filter(status="FAILED")
-    if success is not None:
-        failures = failures.filter(finished_at__gt=success.finished_at)
-    return await failures.count()
+    """Return what the trigger has counted; that is not a matter of the window."""
+    trigger = await Trigger.get(
+        id=window.id, workspace_id=window.context.require().workspace_id
+    ).only("consecutive_failures")
+    return trigger.consecutive_failures
 
 
 async def _not_started(window: Window) -> int:

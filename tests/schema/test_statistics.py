@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from promptpilot.clock import to_ms
-from promptpilot.models import Execution
+from promptpilot import ids
+from promptpilot.clock import from_ms, to_ms
+from promptpilot.engine.triggers.kinds import FiringOutcome
+from promptpilot.engine.triggers.news import News
+from promptpilot.models import Execution, Firing
 from tests.schema.api import Api
 from tests.schema.documents import make_trigger, make_workflow
 from tests.schema.rows import execution_row
@@ -83,7 +90,7 @@ async def test_a_window_at_either_end_of_time_is_empty(api: Api) -> None:
 
 
 @pytest.mark.parametrize("failures", [0, 2])
-async def test_a_trigger_counts_its_failures_since_the_last_success(
+async def test_a_trigger_counts_its_executions_and_tells_of_the_last(
     failures: int, api: Api
 ) -> None:
     trigger_id = await make_trigger(api, await make_workflow(api), {"manual": {}})
@@ -95,7 +102,116 @@ async def test_a_trigger_counts_its_failures_since_the_last_success(
     found = (await api.run(STATS, id=trigger_id))["trigger"]["stats"]
 
     assert (found["startedCount"], found["completedCount"]) == (2 + failures, 1)
-    assert (found["failedCount"], found["consecutiveFailureCount"]) == (1 + failures, failures)
+    assert (found["failedCount"], found["notStartedCount"]) == (1 + failures, 0)
     last = ("FAILED", 7) if failures else ("COMPLETED", 40)
     assert (found["lastStatus"], found["lastDurationMs"]) == last
-    assert (found["medianDurationMs"], found["notStartedCount"]) == (40, 0)
+    assert found["medianDurationMs"] == 40
+
+
+async def test_a_trigger_tells_the_failures_in_a_row_that_were_counted(api: Api) -> None:
+    trigger_id = await make_trigger(api, await make_workflow(api), {"manual": {}})
+    rows = [(HOUR - each, 7) for each in range(3)]
+    news = {"news_at": from_ms(NOW), "trigger_id": trigger_id}
+    await _store(api, rows, **news, **FAILED, output=None)
+    telling = News(api.engine.database, api.engine.parts.dispatcher, api.engine.clock)
+    before = (await api.run(STATS, id=trigger_id))["trigger"]["stats"]
+
+    await telling.tell()
+
+    after = (await api.run(STATS, id=trigger_id))["trigger"]["stats"]
+    counts = [each["consecutiveFailureCount"] for each in (before, after)]
+    assert counts == [0, 3]
+
+
+@dataclass(frozen=True)
+class Past:
+    """An execution that was accepted `age` ago, as random tests make them."""
+
+    age: int
+    took: int
+    status: str
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has a duration."""
+        return self.status != "PENDING"
+
+
+#: Some are older than the 24 hours that are looked at.
+PAST = st.builds(
+    Past,
+    age=st.integers(1, 30 * HOUR),
+    took=st.integers(0, 5_000),
+    status=st.sampled_from(["COMPLETED", "COMPLETED", "FAILED", "CANCELLED", "PENDING"]),
+)
+FIRED = st.tuples(st.integers(1, 30 * HOUR), st.sampled_from(list(FiringOutcome)))
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    pasts=st.lists(PAST, max_size=45, unique_by=lambda each: each.age),
+    fired=st.lists(FIRED, max_size=8),
+)
+async def test_the_numbers_of_a_trigger_are_those_of_its_rows(
+    pasts: list[Past], fired: list[tuple[int, FiringOutcome]], api: Api
+) -> None:
+    trigger_id = await make_trigger(api, await make_workflow(api), {"manual": {}})
+    for past in pasts:
+        await _store_past(api, past, trigger_id)
+    await Firing.bulk_create([_firing(api, age, outcome, trigger_id) for age, outcome in fired])
+
+    found = (await api.run(STATS, id=trigger_id))["trigger"]["stats"]
+
+    not_started = sum(
+        age < 24 * HOUR and outcome is not FiringOutcome.STARTED for age, outcome in fired
+    )
+    assert found == {**_expected(pasts), "notStartedCount": not_started}
+
+
+def _expected(pasts: list[Past]) -> dict[str, Any]:
+    """Count by hand, the newest first."""
+    newest_first = sorted(pasts, key=lambda each: each.age)
+    recent = [each for each in newest_first if each.age < 24 * HOUR]
+    counts = Counter(each.status for each in recent)
+    durations = sorted(each.took for each in recent if each.status == "COMPLETED")
+    finished = [each.took for each in newest_first if each.is_finished]
+    return {
+        "startedCount": len(recent),
+        "completedCount": counts["COMPLETED"],
+        "failedCount": counts["FAILED"],
+        "medianDurationMs": _nearest_rank(durations, 50),
+        "p95DurationMs": _nearest_rank(durations, 95),
+        "lastStatus": newest_first[0].status if newest_first else None,
+        "lastDurationMs": finished[0] if finished else None,
+        "consecutiveFailureCount": 0,
+    }
+
+
+def _nearest_rank(durations: list[int], percent: int) -> int | None:
+    """Return the smallest duration that `percent` of all do not exceed."""
+    most = len(durations) * percent
+    reaching = (each for place, each in enumerate(durations, start=1) if place * 100 >= most)
+    return next(reaching, None)
+
+
+async def _store_past(api: Api, past: Past, trigger_id: str) -> None:
+    assert api.principal is not None
+    begun = NOW - past.age
+    ended = begun + past.took if past.is_finished else None
+    others: dict[str, Any] = {"status": past.status, "trigger_id": trigger_id}
+    if past.status in {"FAILED", "CANCELLED"}:
+        others |= {"output": None, "error": FAILED["error"] if past.status == "FAILED" else None}
+    await execution_row(api.principal, begun, ended, **others).save()
+
+
+def _firing(api: Api, age: int, outcome: FiringOutcome, trigger_id: str) -> Firing:
+    assert api.principal is not None
+    return Firing(
+        id=ids.new_id(ids.Kind.FIRING),
+        workspace_id=api.principal.workspace_id,
+        trigger_id=trigger_id,
+        trigger_type="WEBHOOK",
+        outcome=outcome.value,
+        execution_id="ex_1" if outcome is FiringOutcome.STARTED else None,
+        created_at=from_ms(NOW - age),
+    )
