@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, cast
@@ -198,7 +199,18 @@ def failed(failure: StepFailed) -> Ended:
     """Return what a failed attempt leaves behind."""
     calls = failure.model_calls if isinstance(failure, ModelsFailed) else ()
     outcome = Outcome(StepStatus.FAILED, error=reasons.reason_of(failure))
-    return Ended(outcome, failure.shown_input, calls)
+    return Ended(outcome, failure.shown_input, calls, _usage_of(calls))
+
+
+def _usage_of(calls: Sequence[dict[str, Any]]) -> Usage:
+    """Return what the models that answered have cost, be their answers of use or not."""
+    answered = [call for call in calls if call.get("isSuccessful")]
+    costs = [call["costMicros"] for call in answered]
+    return Usage(
+        sum(call["promptTokens"] for call in answered),
+        sum(call["completionTokens"] for call in answered),
+        None if None in costs else sum(costs),
+    )
 
 
 def _is_cancelled() -> bool:
