@@ -1,4 +1,4 @@
-"""Proves that failed attempts count for what they cost: a model answered beside one that did not."""
+"""Proves that failed attempts count for what they cost, as when one of two models answered."""
 
 from __future__ import annotations
 
