@@ -77,8 +77,12 @@ class RecordingProvider:
 
 
 def read_effects(file: Path) -> list[Effect]:
-    """Return the effects that began, in the order in which they happened."""
-    lines = file.read_text().splitlines() if file.exists() else []
+    """Return the effects that began, in the order in which they happened.
+
+    The last line may be on its way: what has no end yet is left for the next look.
+    """
+    whole, _, _ = file.read_text().rpartition("\n") if file.exists() else ("", "", "")
+    lines = whole.splitlines()
     effects = [Effect(**json.loads(line)) for line in lines]
     return [effect for effect in effects if effect.phase == "begin"]
 
