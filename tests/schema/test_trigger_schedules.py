@@ -11,7 +11,6 @@ from promptpilot.engine.triggers.scheduler import Scheduler
 from promptpilot.errors import InvalidMany, Unauthenticated
 from tests.schema.api import Api
 from tests.schema.documents import (
-    SHOWN,
     change_trigger,
     create_trigger,
     failing,
@@ -23,7 +22,17 @@ from tests.support.clock import ManualClock
 
 INPUT = {"title": "A bug"}
 SCHEDULED = ("input", "config", "scheduled")
-SHOW = f"query ($id: ID!) {{ trigger(id: $id) {{ {SHOWN} }} }}"
+DEFAULTS = {
+    "__typename": "ScheduledTriggerConfig",
+    "timeZone": "UTC",
+    "startsAt": None,
+    "endsAt": None,
+    "missedRunPolicy": "RUN_ONCE",
+    "overlapPolicy": "SKIP",
+    "gapPolicy": "SHIFT",
+    "foldPolicy": "FIRST",
+    "pauseAfterFailures": 10,
+}
 FIRINGS = """
 query ($id: ID!) { trigger(id: $id) {
   isActive pausedReason nextRunAt lastTriggeredAt
@@ -47,19 +56,8 @@ async def test_a_schedule_is_shown_with_its_defaults_and_next_times(api: Api) ->
     trigger = payload["trigger"]
     assert (payload["secret"], payload["errors"]) == (None, [])
     assert (trigger["type"], trigger["nextRunAt"]) == ("SCHEDULED", "2026-09-02T09:00:00Z")
-    assert trigger["config"] == {
-        "__typename": "ScheduledTriggerConfig",
-        "cron": "0 9 * * 1-5",
-        "timeZone": "UTC",
-        "startsAt": None,
-        "endsAt": None,
-        "missedRunPolicy": "RUN_ONCE",
-        "overlapPolicy": "SKIP",
-        "gapPolicy": "SHIFT",
-        "foldPolicy": "FIRST",
-        "pauseAfterFailures": 10,
-        "upcomingRuns": [f"2026-09-{day}T09:00:00Z" for day in ("02", "03", "04")],
-    }
+    times = [f"2026-09-{day}T09:00:00Z" for day in ("02", "03", "04")]
+    assert trigger["config"] == {**DEFAULTS, "cron": "0 9 * * 1-5", "upcomingRuns": times}
 
 
 async def test_every_setting_of_a_schedule_is_kept(api: Api) -> None:
