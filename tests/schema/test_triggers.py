@@ -103,6 +103,17 @@ async def test_a_trigger_is_run_by_hand(api: Api) -> None:
     assert found["lastTriggeredAt"] == "2026-09-01T12:00:30Z"
 
 
+async def test_a_run_by_hand_shows_who_did_it(api: Api) -> None:
+    trigger_id = await make_trigger(api, await make_workflow(api), {"manual": {}})
+    selection = "execution { startedBy { email } firing { actor { email } } }"
+    run = {"id": trigger_id, "input": {"title": "A bug"}}
+
+    payload = await api.mutate("runTrigger", run, selection)
+
+    ada = {"email": "ada@example.org"}
+    assert payload["execution"] == {"startedBy": ada, "firing": {"actor": ada}}
+
+
 async def test_a_run_with_bad_input_says_what_to_change(api: Api) -> None:
     trigger_id = await make_trigger(api, await make_workflow(api), {"manual": {}})
 

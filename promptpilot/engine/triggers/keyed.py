@@ -30,12 +30,13 @@ from promptpilot.engine.triggers.firing import MAX_KEPT_BYTES, Ending, Firings, 
 from promptpilot.engine.triggers.kinds import FiringOutcome, TriggerType
 from promptpilot.engine.triggers.payloads import read_json
 from promptpilot.engine.triggers.receiver import KeyDigests, Receiver, find_api
+from promptpilot.engine.triggers.signatures import WebhookScheme
 from promptpilot.engine.versions import Versions
 from promptpilot.errors import InvalidStatus, SignatureInvalid
 from promptpilot.models.database import Database
 
 #: How a call with a key is said to be verified, beside the schemes of webhooks.
-SCHEME: Final = "API_KEY"
+SCHEME: Final = WebhookScheme.API_KEY.value
 KEY_MISSING: Final = "KEY_MISSING"
 KEY_MISMATCH: Final = "KEY_MISMATCH"
 

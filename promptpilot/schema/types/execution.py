@@ -87,6 +87,14 @@ class WorkflowExecution(Node):
     async def firing(root: Parent[rows.Execution], info: Info) -> rows.Firing | None:
         return await if_any(info.context.loaders.firing, root.firing_id)
 
+    @declare.field(
+        description="Who started it by hand; null for all others, and when the account is gone.",
+        graphql_type=link("User") | None,
+    )
+    @staticmethod
+    async def started_by(root: Parent[rows.Execution], info: Info) -> rows.User | None:
+        return await if_any(info.context.loaders.user, root.started_by)
+
     @declare.field(description="Where it is.")
     @staticmethod
     def status(root: Parent[rows.Execution]) -> ExecutionStatus:

@@ -75,6 +75,17 @@ class TriggerFiring(Node):
             used_previous_secret=bool(root.used_previous_secret),
         )
 
+    @declare.field(
+        description=(
+            "Who fired it by hand or dispatched its event; null for all others, and when the"
+            " account is gone."
+        ),
+        graphql_type=link("User") | None,
+    )
+    @staticmethod
+    async def actor(root: Parent[rows.Firing], info: Info) -> rows.User | None:
+        return await if_any(info.context.loaders.user, root.actor_id)
+
     @declare.field(description="Why nothing was started.")
     @staticmethod
     def error(root: Parent[rows.Firing]) -> ExecutionError | None:
