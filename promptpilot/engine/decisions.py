@@ -8,7 +8,7 @@ again; another one is refused.
 from __future__ import annotations
 
 from promptpilot import ids
-from promptpilot.clock import Clock, to_ms
+from promptpilot.clock import Clock
 from promptpilot.engine.interventions import Choosing, Found, Interventions
 from promptpilot.engine.lifecycle import StepStatus
 from promptpilot.engine.principal import Principal
@@ -27,7 +27,6 @@ class Decisions:
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
-        self._clock = clock
         self._moves = Interventions(database, clock)
 
     async def submit(
@@ -60,17 +59,17 @@ class Decisions:
             if earlier is not None:
                 _refuse_another(earlier, choosing)
                 return
-            self._check_open(found, step)
+            _check_open(found, step)
             _check_choice(step, choosing.choice)
-            await self._moves.decide(choosing)
+            await self._moves.decide(found, choosing)
 
-    def _check_open(self, found: Found, step: StepExecution) -> None:
-        if not found.is_undecided or step.status != StepStatus.WAITING:
-            message = f"The execution is {found.status} and does not wait for a decision here."
-            raise InvalidStatus(message, found.status, _ID_PATH)
-        if found.due_at is not None and found.due_at <= to_ms(self._clock.now()):
-            message = "The time for this decision is up."
-            raise InvalidStatus(message, found.status, _ID_PATH)
+
+def _check_open(found: Found, step: StepExecution) -> None:
+    if not found.is_undecided or step.status != StepStatus.WAITING:
+        message = f"The execution is {found.status} and does not wait for a decision here."
+        raise InvalidStatus(message, found.status, _ID_PATH)
+    if found.due_at is not None and found.due_at <= found.now:
+        raise InvalidStatus("The time for this decision is up.", found.status, _ID_PATH)
 
 
 def _check_choice(step: StepExecution, choice: str) -> None:

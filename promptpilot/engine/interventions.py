@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from promptpilot.clock import Clock, to_ms
+from promptpilot.clock import Clock, SystemClock, to_ms
 from promptpilot.engine import events, lifecycle
 from promptpilot.engine.events import EventDraft
 from promptpilot.engine.ledger_rows import path_of
@@ -24,6 +24,7 @@ from promptpilot.engine.lifecycle import (
 )
 from promptpilot.models.address import Dialect
 from promptpilot.models.database import Database
+from promptpilot.models.database_time import NOW_MS
 
 _FIND = """
 SELECT status, wait_reason, paused_wait_reason, ready_at, paused_ready_at, position,
@@ -97,6 +98,8 @@ class Found:
     position: int
     current_attempt: int
     last_seq: int
+    #: The instant of the move.
+    now: int
 
     @property
     def is_undecided(self) -> bool:
@@ -128,6 +131,9 @@ class Interventions:
         self._clock = clock
         lock = " FOR UPDATE" if database.dialect is Dialect.POSTGRES else ""
         self._find = _FIND + lock
+        # The ledger writes by the clock of a shared database: another one could be ahead of it.
+        is_shared = database.dialect is Dialect.POSTGRES and isinstance(clock, SystemClock)
+        self._asks_time = f"SELECT {NOW_MS[database.dialect]} AS now" if is_shared else None
 
     async def cancel(
         self, workspace_id: str, execution_id: str, reason: str | None
@@ -140,11 +146,10 @@ class Interventions:
             found = await self.lock(workspace_id, execution_id)
             if found is None:
                 return None
-            now = self._now()  # not before the lock: what happened meanwhile would seem later
             if found.status is ExecutionStatus.RUNNING:
-                await self._database.execute(_REQUEST_CANCEL, execution_id, now, reason)
+                await self._database.execute(_REQUEST_CANCEL, execution_id, found.now, reason)
             elif not found.status.is_final:
-                await self._cancel(execution_id, found, reason, now)
+                await self._cancel(execution_id, found, reason)
             return found.status
 
     async def pause(self, workspace_id: str, execution_id: str) -> ExecutionStatus | None:
@@ -156,14 +161,13 @@ class Interventions:
             found = await self.lock(workspace_id, execution_id)
             if found is None:
                 return None
-            now = self._now()  # not before the lock: what happened meanwhile would seem later
             if found.status is ExecutionStatus.RUNNING:
-                await self._database.execute(_REQUEST_PAUSE, execution_id, now)
+                await self._database.execute(_REQUEST_PAUSE, execution_id, found.now)
             elif found.status in {ExecutionStatus.PENDING, ExecutionStatus.WAITING}:
                 is_handover = found.wait_reason is WaitReason.HANDOVER
                 kept = None if is_handover else found.wait_reason
-                await self._database.execute(_PAUSE, execution_id, now, kept)
-                await self._tell_status(execution_id, found, ExecutionMove.PAUSED, now)
+                await self._database.execute(_PAUSE, execution_id, found.now, kept)
+                await self._tell_status(execution_id, found, ExecutionMove.PAUSED)
             return found.status
 
     async def resume(self, workspace_id: str, execution_id: str) -> ExecutionStatus | None:
@@ -176,16 +180,15 @@ class Interventions:
             found = await self.lock(workspace_id, execution_id)
             if found is None:
                 return None
-            now = self._now()  # not before the lock: what happened meanwhile would seem later
             if found.status is ExecutionStatus.PAUSED:
-                await self._resume(execution_id, found, now)
+                await self._resume(execution_id, found)
             elif not found.status.is_final:
                 await self._database.execute(_WITHDRAW_PAUSE, execution_id)
             return found.status
 
-    async def decide(self, choosing: Choosing) -> None:
+    async def decide(self, found: Found, choosing: Choosing) -> None:
         """Store an answer and let the execution go on. Call it in the transaction of `lock`."""
-        now = self._now()
+        now = found.now
         row = (choosing.path, choosing.choice, choosing.comment, choosing.actor_id)
         await self._database.execute(_DECIDE, choosing.execution_id, *row, now)
         await self._database.execute(_WAKE, choosing.execution_id, now)
@@ -206,15 +209,16 @@ class Interventions:
             row["position"],
             row["current_attempt"],
             row["last_seq"],
+            await self._now(),  # not before the lock: what happened meanwhile would seem later
         )
 
-    async def _cancel(self, execution_id: str, found: Found, reason: str | None, now: int) -> None:
+    async def _cancel(self, execution_id: str, found: Found, reason: str | None) -> None:
         told = [_status_event(found, ExecutionMove.CANCELLED)]
         if found.current_attempt > 0:
             told.insert(0, await self._step_event(execution_id, found))
-        await self._database.execute(_CANCEL_STEP, execution_id, now, found.current_attempt)
-        await self._database.execute(_CANCEL, execution_id, now, reason)
-        await self._tell(execution_id, found, told, now)
+        await self._database.execute(_CANCEL_STEP, execution_id, found.now, found.current_attempt)
+        await self._database.execute(_CANCEL, execution_id, found.now, reason)
+        await self._tell(execution_id, found, told)
 
     async def _step_event(self, execution_id: str, found: Found) -> EventDraft:
         """Tell that the step in hand is cancelled: in its wait, or between two workers."""
@@ -223,29 +227,31 @@ class Interventions:
         target = lifecycle.step_target_of(before, StepMove.CANCELLED)
         return events.step_changed(path_of(found.position), found.current_attempt, before, target)
 
-    async def _resume(self, execution_id: str, found: Found, now: int) -> None:
+    async def _resume(self, execution_id: str, found: Found) -> None:
         reason = found.paused_wait_reason
         move = ExecutionMove.RESUMED if reason is None else ExecutionMove.PUT_BACK
         target = lifecycle.target_of(found.status, move)
-        ready_at = now if reason is None else found.paused_ready_at
+        ready_at = found.now if reason is None else found.paused_ready_at
         await self._database.execute(_RESUME, execution_id, target.value, reason, ready_at)
-        await self._tell_status(execution_id, found, move, now)
+        await self._tell_status(execution_id, found, move)
 
-    async def _tell_status(
-        self, execution_id: str, found: Found, move: ExecutionMove, now: int
-    ) -> None:
-        await self._tell(execution_id, found, [_status_event(found, move)], now)
+    async def _tell_status(self, execution_id: str, found: Found, move: ExecutionMove) -> None:
+        await self._tell(execution_id, found, [_status_event(found, move)])
 
-    async def _tell(
-        self, execution_id: str, found: Found, told: Sequence[EventDraft], now: int
-    ) -> None:
+    async def _tell(self, execution_id: str, found: Found, told: Sequence[EventDraft]) -> None:
         for seq, draft in enumerate(told, start=found.last_seq + 1):
             row: tuple[Any, ...] = (draft.path, draft.attempt, draft.from_status, draft.to_status)
-            await self._database.execute(_TELL, execution_id, seq, draft.kind.value, now, *row)
+            await self._database.execute(
+                _TELL, execution_id, seq, draft.kind.value, found.now, *row
+            )
         await self._database.execute(_TOLD, execution_id, found.last_seq + len(told))
 
-    def _now(self) -> int:
-        return to_ms(self._clock.now())
+    async def _now(self) -> int:
+        """Return the instant on the clock by which executions are claimed and written."""
+        if self._asks_time is None:
+            return to_ms(self._clock.now())
+        rows = await self._database.fetch(self._asks_time)
+        return int(rows[0]["now"])
 
 
 def _status_event(found: Found, move: ExecutionMove) -> EventDraft:
