@@ -7,6 +7,9 @@ import signal
 
 import structlog
 
+#: Under this name the state of a request has an event that is set when its server is to stop.
+SERVER_STOPS = "server_stops"
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 log = structlog.get_logger(__name__)

@@ -8,11 +8,11 @@ import socket
 from collections.abc import Iterator
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from promptpilot.errors import Misconfigured
 from promptpilot.settings import Settings
-from promptpilot.stopping import Stopping
+from promptpilot.stopping import SERVER_STOPS, Stopping
 
 _MAX_MESSAGE_BYTES = 262_144
 _GRACE_SECONDS = 5
@@ -25,9 +25,10 @@ class WebServer:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._address = (settings.host, settings.port)
         self._socket: socket.socket | None = None
+        self._stops = asyncio.Event()
         self._server = _Server(
             uvicorn.Config(
-                app,
+                _Warned(app, self._stops),
                 http="httptools",
                 ws="websockets-sansio",
                 ws_max_size=_MAX_MESSAGE_BYTES,
@@ -76,9 +77,23 @@ class WebServer:
 
     async def _watch(self, stopping: Stopping) -> None:
         await stopping.soon.wait()
+        self._stops.set()
         self._server.should_exit = True
         await stopping.now.wait()
         self._server.force_exit = True
+
+
+class _Warned:
+    """Lets requests know when their server is to stop, so that streams end before it does."""
+
+    def __init__(self, app: ASGIApp, stops: asyncio.Event) -> None:
+        self._app = app
+        self._stops = stops
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or socket."""
+        scope["state"] = {**scope.get("state", {}), SERVER_STOPS: self._stops}
+        await self._app(scope, receive, send)
 
 
 class _Server(uvicorn.Server):

@@ -1,8 +1,9 @@
 """Sends the events of an execution as they happen: server-sent events, `id:` is their number.
 
 Rules: what was stored comes first, then what happens, without gap or repetition; the stream ends
-after the final event. Nothing is buffered: a reader that does not take what is sent has gone after
-a while, and whoever may no longer read is cut off at the next sign of life.
+after the final event, or when the server stops: then the reader goes on at another one. Nothing is
+buffered: a reader that does not take what is sent has gone after a while, and whoever may no longer
+read is cut off at the next sign of life.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from promptpilot.rest.bearer import identify
 from promptpilot.rest.download import PATIENCE
 from promptpilot.rest.errors import answer_error
 from promptpilot.rest.executions import find_execution
+from promptpilot.stopping import SERVER_STOPS
 
 #: How often a stream without events shows that it lives, and its reader is asked for again.
 SIGN_OF_LIFE: Final = timedelta(seconds=15)
@@ -70,7 +72,8 @@ class EventStream(Response):
         """Stream until the final event, or until the caller goes or may read no more."""
         head = [each for each in self.raw_headers if each[0] != b"content-length"]
         await send({"type": "http.response.start", "status": 200, "headers": head})
-        await _first_of(self._tell(send), self._live(send), _until_gone(receive))
+        ways = (self._tell(send), self._live(send), _until_gone(receive), _until_stop(scope))
+        await _first_of(*ways)
         with suppress(OSError, TimeoutError):
             await self._send(send, b"", has_more=False)
 
@@ -116,6 +119,11 @@ async def _first_of(*ways: Coroutine[Any, Any, None]) -> None:
 async def _until_gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def _until_stop(scope: Scope) -> None:
+    stops: asyncio.Event = scope.get("state", {}).get(SERVER_STOPS) or asyncio.Event()
+    await stops.wait()
 
 
 def _frame(event: ExecutionEvent) -> bytes:

@@ -13,6 +13,7 @@ import pytest
 
 from promptpilot.app import create_app
 from promptpilot.rest.shapes import SHAPES
+from promptpilot.stopping import SERVER_STOPS
 from tests.rest.conftest import Site
 from tests.support.finished import finished
 
@@ -26,6 +27,7 @@ class Ear:
 
     sent: asyncio.Queue[MutableMapping[str, Any]] = field(default_factory=asyncio.Queue)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
+    stops: asyncio.Event = field(default_factory=asyncio.Event)
     is_asked: bool = False
 
     async def receive(self) -> dict[str, Any]:
@@ -64,6 +66,7 @@ async def listening(site: Site, execution_id: str) -> AsyncIterator[tuple[Ear, a
         "headers": [(b"authorization", site.authorization["authorization"].encode())],
         "client": None,
         "server": ("site", 80),
+        "state": {SERVER_STOPS: ear.stops},
     }
     app = create_app(site.backbone, site.engine)
     serving = asyncio.ensure_future(app(scope, ear.receive, ear.send))
@@ -152,6 +155,19 @@ async def test_a_stream_is_closed_when_its_reader_goes(site: Site) -> None:
         ear.gone.set()
         async with asyncio.timeout(1.0):
             await serving
+
+
+async def test_a_stream_ends_whole_when_its_server_is_to_stop(site: Site) -> None:
+    execution_id = await _start(site)
+
+    async with listening(site, execution_id) as (ear, serving):
+        await ear.until(b"PENDING")
+        ear.stops.set()
+        async with asyncio.timeout(1.0):
+            await serving
+
+    *_, last = [ear.sent.get_nowait() for _ in range(ear.sent.qsize())]
+    assert last == {"type": "http.response.body", "body": b"", "more_body": False}
 
 
 async def test_the_head_of_a_stream_comes_without_it(site: Site) -> None:

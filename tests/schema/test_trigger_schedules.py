@@ -184,7 +184,7 @@ async def test_a_schedule_that_only_fails_is_paused_with_the_reason(
 
     found = (await api.run(FIRINGS, id=trigger_id))["trigger"]
     assert (found["isActive"], found["nextRunAt"]) == (False, None)
-    assert "failed 1 times in a row" in found["pausedReason"]
+    assert "failed 1 time in a row" in found["pausedReason"]
     assert found["stats"]["consecutiveFailureCount"] == 1
 
 
