@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from promptpilot.engine.api import Engine, EventDraft
+from promptpilot.engine.assembly import Foundation, assemble
 from promptpilot.engine.drafts import TriggerChange, WorkflowChange
+from promptpilot.engine.launch import Launched, Launcher, LaunchRequest
 from promptpilot.engine.principal import Principal
+from promptpilot.engine.versions import Versions
 from promptpilot.errors import (
     CallerError,
     IdempotencyMismatch,
@@ -18,8 +22,9 @@ from promptpilot.errors import (
     InvalidMany,
     LimitExceeded,
     NotFound,
+    Unavailable,
 )
-from promptpilot.models import Execution, Firing, PlatformEvent, Workflow
+from promptpilot.models import Execution, Firing, PlatformEvent, Workflow, WorkflowVersion
 from tests.support.clock import ManualClock
 from tests.support.drafts import draft, transform, variable
 from tests.support.fakes import FakeWaker
@@ -329,3 +334,57 @@ async def test_what_the_trigger_received_is_there_for_steps_that_read_it(
     await dispatch(engine, principal)
 
     assert (await Execution.get()).trigger_data == {"headers": {}, "payload": ORDER}
+
+
+async def test_a_trigger_that_cannot_be_started_for_a_fault_of_ours_hinders_no_other(
+    foundation: Foundation,
+    engine: Engine,
+    principal: Principal,
+    workflow: Workflow,
+    other: Workflow,
+) -> None:
+    broken = await make_listener(engine, principal, other)
+    whole = await make_listener(engine, principal, workflow)
+    await WorkflowVersion.filter(workflow_id=other.id).update(definition={"steps": 7})
+    restarted = assemble(replace(foundation, versions=Versions()))
+
+    done = await dispatch(restarted, principal)
+
+    assert (await outcomes(broken), await outcomes(whole)) == (["REJECTED"], ["STARTED"])
+    assert ((await Firing.get(trigger_id=broken.id)).error or {})["code"] == "INTERNAL"
+    assert (await PlatformEvent.get(id=done.event_id)).dispatched_at is not None
+
+
+async def test_a_trigger_that_the_database_cut_off_is_told_later(
+    engine: Engine, principal: Principal, workflow: Workflow, clock: ManualClock
+) -> None:
+    listeners = [await make_listener(engine, principal, workflow) for _ in range(3)]
+    dispatcher = engine.parts.dispatcher
+    whole = dispatcher._launcher
+    dispatcher._launcher = _Unreachable(engine, at=2)
+    with pytest.raises(Unavailable):
+        await dispatch(engine, principal)
+
+    dispatcher._launcher = whole
+    clock.move(seconds=6)
+    await dispatcher.finish_pending()
+
+    assert [await outcomes(each) for each in listeners] == [["STARTED"]] * 3
+    assert (await PlatformEvent.get()).dispatched_at == clock.now()
+
+
+class _Unreachable(Launcher):
+    """Does not reach the database at one of its launches."""
+
+    def __init__(self, engine: Engine, at: int) -> None:
+        parts = engine.parts
+        committer = parts.launcher._committer
+        super().__init__(engine.database, committer, parts.versions, engine.clock)
+        self._left = at
+
+    async def launch(self, request: LaunchRequest) -> Launched:
+        """Launch, or not."""
+        self._left -= 1
+        if self._left == 0:
+            raise Unavailable("The database does not answer.")
+        return await super().launch(request)
