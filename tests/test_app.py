@@ -45,6 +45,20 @@ class Site:
         async with httpx2.AsyncClient(base_url=own_url(self.settings)) as client:
             return await client.get(path, headers=headers)
 
+    async def start(self) -> str:
+        """Start a workflow; return the path of the execution's stream."""
+        made = await self.ask(_WORKFLOW, **self.authorization)
+        workflow_id = made.json()["data"]["createWorkflow"]["workflow"]["id"]
+        async with httpx2.AsyncClient(base_url=own_url(self.settings)) as client:
+            path = f"/api/workflows/{workflow_id}/execute"
+            started = await client.post(path, json={"input": {}}, headers=self.authorization)
+        return f"/api/executions/{started.json()['id']}/events"
+
+    @property
+    def authorization(self) -> dict[str, str]:
+        """Return the header of the user."""
+        return {"authorization": f"Bearer {self.token}"}
+
     async def greet(self, payload: Any, **headers: str) -> dict[str, Any] | int:
         """Introduce oneself on a socket; return the answer, or the code it was closed with."""
         url = own_url(self.settings).replace("http", "ws") + "/graphql"
@@ -79,6 +93,9 @@ async def site(database_url: str, redis_server: RedisServer) -> AsyncIterator[Si
 
 
 _VIEWER = "{ viewer { email } }"
+_WORKFLOW = """mutation { createWorkflow(input: {
+  name: "One step", steps: [{ name: "one", config: { transform: { set: { n: "1" } } } }]
+}) { workflow { id } } }"""
 
 
 async def test_a_token_says_who_calls(site: Site) -> None:
@@ -124,6 +141,30 @@ async def test_a_closed_door_sends_sockets_away(site: Site) -> None:
 
     with pytest.raises(InvalidStatus):
         await site.greet({})
+
+
+async def test_streams_end_whole_as_soon_as_the_server_is_to_stop(site: Site) -> None:
+    path = await site.start()
+
+    async with (
+        asyncio.timeout(3),
+        httpx2.AsyncClient(base_url=own_url(site.settings)) as client,
+        client.stream("GET", path, headers=site.authorization) as stream,
+    ):
+        told = aiter(stream.aiter_lines())
+        assert "PENDING" in [line async for line in _until(told, "data: ")][-1]
+        site.stopping.hear("the test asks for it")
+        rest = [line async for line in told]
+
+    assert not any(line.startswith("data: ") for line in rest)
+
+
+async def _until(lines: AsyncIterator[str], start: str) -> AsyncIterator[str]:
+    """Yield lines up to the first that begins so."""
+    async for line in lines:
+        yield line
+        if line.startswith(start):
+            return
 
 
 async def test_an_address_that_is_taken_is_named(site: Site) -> None:
