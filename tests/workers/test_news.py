@@ -5,12 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
+from promptpilot.backbone import Backbone, open_backbone
 from promptpilot.engine.triggers.news import BATCH
 from promptpilot.errors import Unavailable
+from promptpilot.models import Execution, Trigger
 from promptpilot.stopping import Stopping
+from tests.support.backbones import settings_for
+from tests.support.drafts import draft, transform, variable
+from tests.support.listeners import make_listener
+from tests.support.people import make_principal
+from tests.support.processes import Commands
+from tests.support.redis import RedisServer
+from tests.support.waiting import wait_until
 from workers.news import Newsroom
 
 PATIENCE_SECONDS = 10.0
@@ -67,3 +77,30 @@ async def test_after_a_full_load_there_is_no_pause() -> None:
 
     async with _open(news):
         assert clock() - started_at < PATIENCE_SECONDS
+
+
+async def test_a_scheduler_tells_of_an_end_and_starts_who_listens(
+    database_url: str, redis_server: RedisServer, tmp_path: Path
+) -> None:
+    commands = Commands(tmp_path)
+    urls = {"DATABASE_URL": database_url, "REDIS_URL": redis_server.url}
+    async with open_backbone(settings_for(database_url, redis_server.url), []) as backbone:
+        trigger = await _listener(backbone)
+        commands.start("scheduler", **urls)
+
+        async def has_fired() -> bool:
+            return await Execution.filter(trigger_id=trigger.id, depth=1).exists()
+
+        await wait_until(has_fired, 30)
+        commands.end_all()
+
+
+async def _listener(backbone: Backbone) -> Trigger:
+    """Store a trigger that listens for cancellations, and cancel an execution."""
+    engine, owner = backbone.engine(), await make_principal("owner", backbone.clock)
+    inputs = (variable("title"),)
+    workflow = await engine.create_workflow(owner, draft(transform("a"), variables=inputs))
+    trigger = await make_listener(engine, owner, workflow, "execution.cancelled")
+    launched = await engine.start_execution(owner, workflow.id)
+    await engine.cancel_execution(owner, launched.execution_id)
+    return trigger
