@@ -78,7 +78,7 @@ def worker() -> None:
 
 @app.command()
 def scheduler() -> None:
-    """Sweep for executions that nobody was rung for. Start as many as you like."""
+    """Fire schedules, tell triggers of events, sweep for executions. Start as many as you like."""
     from promptpilot.processes import schedule as run  # noqa: PLC0415 -- only what a command needs
 
     _run_process(run)

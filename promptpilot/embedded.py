@@ -19,13 +19,12 @@ from promptpilot.engine.api import Engine
 from promptpilot.errors import Misconfigured
 from promptpilot.models.migrate import migrate
 from promptpilot.owner import find_owner, has_example, make_owner
-from promptpilot.processes import run_workplace
+from promptpilot.processes import run_workplace, tend_triggers
 from promptpilot.redis_process import RedisProcess
 from promptpilot.settings import Settings
 from promptpilot.stopping import Stopping
 from promptpilot.web import WebServer, own_url
 from promptpilot.welcome import Place, show_delivery, show_first_run, show_ready
-from workers.news import make_newsroom
 from workers.workplace import Workplace
 
 log = structlog.get_logger(__name__)
@@ -69,7 +68,7 @@ async def _run(backbone: Backbone, doorway: Doorway, stopping: Stopping, console
     doorway.open(create_app(backbone, engine))
     async with asyncio.TaskGroup() as group:
         group.create_task(run_workplace(Workplace(backbone), backbone, stopping), name="work")
-        group.create_task(make_newsroom(backbone).run(stopping), name="news")
+        group.create_task(tend_triggers(backbone, stopping), name="triggers")
         welcoming = group.create_task(_welcome(backbone, engine, console), name="welcome")
         await stopping.soon.wait()
         welcoming.cancel()

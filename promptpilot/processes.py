@@ -24,6 +24,7 @@ from promptpilot.errors import Unavailable
 from promptpilot.settings import Settings
 from promptpilot.stopping import Stopping
 from workers.news import make_newsroom
+from workers.schedules import make_schedules
 from workers.worker import take_jobs
 from workers.workplace import Workplace, make_ticks
 
@@ -42,7 +43,7 @@ async def work(settings: Settings, stopping: Stopping) -> None:
 
 
 async def schedule(settings: Settings, stopping: Stopping) -> None:
-    """Sweep for what nobody was rung for, and tell triggers what became of executions."""
+    """Fire schedules, tell triggers what became of executions, sweep for what nobody rang for."""
     require_redis(settings)
     async with AsyncExitStack() as stack:
         backbone = await open_patiently(settings, [], stack, stopping)
@@ -51,10 +52,32 @@ async def schedule(settings: Settings, stopping: Stopping) -> None:
         log.info("scheduler.ready")
         ticking = asyncio.create_task(make_ticks(backbone).run(), name="ticks")
         try:
-            await make_newsroom(backbone).run(stopping)
+            await tend_triggers(backbone, stopping)
         finally:
             ticking.cancel()
             await asyncio.wait([ticking])
+        log.info("scheduler.stopped")
+
+
+async def tend_triggers(backbone: Backbone, stopping: Stopping) -> None:
+    """Fire schedules and tell news until the process is to stop and what is in hand is done.
+
+    Told to stop now, leave what is in hand to the other processes.
+    """
+    async with asyncio.TaskGroup() as group:
+        tending = [
+            group.create_task(make_schedules(backbone).run(stopping), name="schedules"),
+            group.create_task(make_newsroom(backbone).run(stopping), name="news"),
+        ]
+        urgency = group.create_task(_cancel_at_once(tending, stopping), name="tend: now")
+        await asyncio.wait(tending)
+        urgency.cancel()
+
+
+async def _cancel_at_once(tasks: Collection[asyncio.Task[None]], stopping: Stopping) -> None:
+    await stopping.now.wait()
+    for task in tasks:
+        task.cancel()
 
 
 async def run_workplace(workplace: Workplace, backbone: Backbone, stopping: Stopping) -> None:

@@ -12,7 +12,11 @@ from typing import Final, Protocol
 import structlog
 
 from promptpilot import ids
+from promptpilot.backbone import Backbone
 from promptpilot.cancelling import raise_if_cancelled
+from promptpilot.engine.control import Control
+from promptpilot.engine.launch import Launcher
+from promptpilot.engine.triggers.scheduler import Scheduler
 from promptpilot.stopping import Stopping
 
 _TICK_SECONDS: Final = 60.0
@@ -77,3 +81,12 @@ class Schedules:
 def _jittered(pause: float) -> float:
     """Return a full pause shortened by chance; after a shorter one something is due."""
     return pause if pause < _PAUSE_SECONDS else pause * (1 - _JITTER * ids.random_fraction())
+
+
+def make_schedules(backbone: Backbone) -> Schedules:
+    """Return what fires the schedules of a process."""
+    database, clock, bells = backbone.database, backbone.clock, backbone.bells
+    max_bytes = backbone.settings.max_input_bytes
+    launcher = Launcher(database, backbone.committer, backbone.versions, clock, max_bytes)
+    control = Control(database, clock)
+    return Schedules(Scheduler(database, launcher, control, waker=bells, feed=bells))

@@ -42,24 +42,8 @@ class Clockwork:
         return Scheduler(database, launcher, control, bench.waker, bench.feed, moved)
 
     async def trigger(self, cron: str = "@hourly", **settings: Any) -> Trigger:
-        """Store a trigger that fires from now on; `input` and `is_active` are the trigger's own."""
-        now = self.bench.clock.now()
-        own = {name: settings.pop(name) for name in ("input", "is_active") if name in settings}
-        config = ScheduledConfig(cron=cron, **settings)
-        stored = stored_scheduled(config)
-        return await Trigger.create(
-            id=ids.new_id(ids.Kind.TRIGGER),
-            workspace_id=self.workflow.workspace_id,
-            workflow_id=self.workflow.id,
-            name="Clock",
-            type="SCHEDULED",
-            config=stored,
-            next_run_at=load_schedule(stored).next_after(now),
-            revision=1,
-            created_at=now,
-            updated_at=now,
-            **{"input": {}, "is_active": True, **own},
-        )
+        """Store a trigger that fires from now on, as `store_trigger` does."""
+        return await store_trigger(self.workflow, self.bench.clock.now(), cron, **settings)
 
     async def end_open(self, trigger: Trigger) -> list[str]:
         """Let the executions of a trigger that have not ended be over; return their ids."""
@@ -67,6 +51,25 @@ class Clockwork:
         for row in rows:
             await self.bench.control.cancel(row.workspace_id, row.id, None)
         return [row.id for row in rows]
+
+
+async def store_trigger(workflow: Workflow, now: datetime, cron: str, **settings: Any) -> Trigger:
+    """Store a trigger that fires after `now`; `input` and `is_active` are the trigger's own."""
+    own = {name: settings.pop(name) for name in ("input", "is_active") if name in settings}
+    stored = stored_scheduled(ScheduledConfig(cron=cron, **settings))
+    return await Trigger.create(
+        id=ids.new_id(ids.Kind.TRIGGER),
+        workspace_id=workflow.workspace_id,
+        workflow_id=workflow.id,
+        name="Clock",
+        type="SCHEDULED",
+        config=stored,
+        next_run_at=load_schedule(stored).next_after(now),
+        revision=1,
+        created_at=now,
+        updated_at=now,
+        **{"input": {}, "is_active": True, **own},
+    )
 
 
 def schedule_of(trigger: Trigger) -> Schedule:
@@ -83,6 +86,12 @@ async def outcomes(trigger: Trigger) -> list[str]:
 async def times(trigger: Trigger, outcome: str = "STARTED") -> list[datetime]:
     """Return the times of a trigger with an outcome, in their order."""
     rows = await Firing.filter(trigger_id=trigger.id, outcome=outcome).order_by("scheduled_for")
+    return [row.scheduled_for for row in rows if row.scheduled_for]
+
+
+async def all_times(trigger: Trigger) -> list[datetime]:
+    """Return every time of a trigger that has a firing, in their order."""
+    rows = await Firing.filter(trigger_id=trigger.id).order_by("scheduled_for")
     return [row.scheduled_for for row in rows if row.scheduled_for]
 
 

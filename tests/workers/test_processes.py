@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,16 +15,15 @@ from promptpilot.engine.definition import Step
 from promptpilot.engine.drafts import WorkflowDraft
 from promptpilot.engine.principal import Principal
 from promptpilot.engine.step_configs import ModelProvider, ModelTarget, PromptConfig
-from promptpilot.example import workflow_draft
-from promptpilot.models import Execution
+from promptpilot.models import Execution, Firing, Trigger
 from tests.support.backbones import settings_for
 from tests.support.children import start_child, stop_child
+from tests.support.drafts import draft, prompt, transform
 from tests.support.people import make_principal
 from tests.support.processes import Command, Commands, environment
 from tests.support.redis import RedisServer
+from tests.support.schedules import store_trigger
 from tests.support.waiting import wait_until
-
-_INPUT = {"payload": {"issue": {"title": "A", "body": "B", "user": {"login": "c"}}}}
 
 
 class Site:
@@ -34,21 +34,23 @@ class Site:
         self._principal = principal
         self._commands = commands
         settings = backbone.settings
-        self.urls = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
+        self.settings = {
+            "DATABASE_URL": settings.database_url,
+            "REDIS_URL": settings.redis_url,
+            "MASTER_KEYS": settings.master_keys.get_secret_value(),
+        }
         self.engine = backbone.engine()
 
     async def start_worker(self) -> Command:
         """Start `promptpilot worker` and wait until it works."""
-        worker = self._commands.start("worker", **self.urls)
+        worker = self._commands.start("worker", **self.settings)
         await worker.says("worker.ready")
         return worker
 
     async def launch(self) -> str:
-        """Start the example and return the execution's id."""
-        workflow = await self.engine.create_workflow(self._principal, workflow_draft())
-        return (
-            await self.engine.start_execution(self._principal, workflow.id, _INPUT)
-        ).execution_id
+        """Start a workflow of two steps and return the execution's id."""
+        workflow = await self.engine.create_workflow(self._principal, _quick())
+        return (await self.engine.start_execution(self._principal, workflow.id)).execution_id
 
     async def launch_slow(self) -> str:
         """Start a workflow whose only step takes half a minute."""
@@ -59,6 +61,18 @@ class Site:
         workflow = await self.engine.create_workflow(self._principal, draft)
         return (await self.engine.start_execution(self._principal, workflow.id)).execution_id
 
+    async def schedule(self) -> Trigger:
+        """Store a trigger that was due at the last full minute."""
+        workflow = await self.engine.create_workflow(self._principal, _quick())
+        now = self._backbone.clock.now()
+        before = now - timedelta(minutes=1)
+        return await store_trigger(workflow, before, "* * * * *")
+
+
+def _quick() -> WorkflowDraft:
+    """Draft a workflow that ends at once."""
+    return draft(prompt("ask"), transform("tell", text="steps.ask.output"))
+
 
 async def wait_status(execution_id: str, status: str) -> None:
     """Wait until an execution has a status."""
@@ -67,6 +81,10 @@ async def wait_status(execution_id: str, status: str) -> None:
         return (await Execution.get(id=execution_id)).status == status
 
     await wait_until(has_status, 30)
+
+
+async def _has_completed(trigger: Trigger) -> bool:
+    return await Execution.filter(trigger_id=trigger.id, status="COMPLETED").exists()
 
 
 async def finish(execution_id: str) -> None:
@@ -127,15 +145,31 @@ async def test_a_worker_drains_and_ends_well(site: Site, number: signal.Signals)
 
 
 async def test_a_scheduler_ends_well(site: Site, commands: Commands) -> None:
-    scheduler = commands.start("scheduler", **site.urls)
+    scheduler = commands.start("scheduler", **site.settings)
     await scheduler.says("scheduler.ready")
 
     assert await scheduler.stop() == 0
 
 
+async def test_a_scheduler_fires_what_is_due_and_rings_for_a_worker(
+    site: Site, commands: Commands
+) -> None:
+    await site.start_worker()
+    scheduler = commands.start("scheduler", **site.settings)
+    await scheduler.says("scheduler.ready")
+
+    trigger = await site.schedule()
+
+    await wait_until(lambda: _has_completed(trigger), 30)
+    firing = await Firing.filter(trigger_id=trigger.id).order_by("scheduled_for").first()
+    assert firing is not None
+    assert firing.outcome == "STARTED"
+    assert await scheduler.stop() == 0
+
+
 async def test_arq_itself_can_start_a_worker(site: Site, tmp_path: Path) -> None:
     program = [str(Path(sys.executable).with_name("arq")), "workers.settings.WorkerSettings"]
-    child = start_child(program, tmp_path / "arq.log", env=environment(site.urls))
+    child = start_child(program, tmp_path / "arq.log", env=environment(site.settings))
 
     try:
         await finish(await site.launch())
