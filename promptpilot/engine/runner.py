@@ -109,6 +109,7 @@ class Runner:
                     pass
                 if self._tasks:
                     await asyncio.wait(list(self._tasks))
+        await asyncio.sleep(0)  # what is cancelled before it has begun gives nothing back
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -171,16 +172,35 @@ class Runner:
         task.add_done_callback(lambda done: self._forget(done, key))
 
     def _drive(self, claimed: Claimed, lease: Lease) -> Coroutine[None, None, None]:
-        if claimed.crashes >= QUARANTINE_CRASHES:
+        if claimed.crashes >= QUARANTINE_CRASHES and not claimed.is_cancel_requested:
             return self._run_alone(claimed, lease)
         return advance(claimed, lease, self._tools, lambda: self._is_draining)
 
     async def _run_alone(self, claimed: Claimed, lease: Lease) -> None:
-        async with self._solo_places:
-            if self._is_draining:
-                await advance(claimed, lease, self._tools, lambda: True)
-            else:
-                await solo.run_alone(claimed, lease, self._tools, self._settings.solo)
+        if not await self._take_solo_place(lease):
+            # Nothing is run: the execution is cancelled, or handed over to another worker.
+            await advance(claimed, lease, self._tools, lambda: True)
+            return
+        try:
+            await solo.run_alone(claimed, lease, self._tools, self._settings.solo)
+        finally:
+            self._solo_places.release()
+
+    async def _take_solo_place(self, lease: Lease) -> bool:
+        """Wait for a place; return False if the execution is to be given up meanwhile."""
+        if self._is_draining:
+            return False
+        try:
+            await self._solo_places.acquire()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if lease.is_lost or task is None:
+                raise
+            task.uncancel()
+            return False
+        if self._is_draining:
+            self._solo_places.release()
+        return not self._is_draining
 
     def _forget(self, task: asyncio.Task[None], key: tuple[str, int]) -> None:
         self._tasks.discard(task)

@@ -15,6 +15,7 @@ import pytest
 from promptpilot.engine.commits.items import Claimed
 from promptpilot.engine.definition import Definition
 from promptpilot.engine.lease import Lease, monotonic
+from promptpilot.engine.runner import Runner
 from promptpilot.engine.solo import Orders, SoloSettings, run_alone, work
 from promptpilot.engine.triggers.kinds import TriggerType
 from promptpilot.engine.versions import Versions
@@ -23,6 +24,7 @@ from tests.support.bench import Bench, is_final
 from tests.support.drafts import transform
 from tests.support.ledgers import begun, made_claimed
 from tests.support.models import ScriptedModel, asking, workflow
+from tests.support.waits import cancel
 
 LEASE = timedelta(seconds=15)
 SIMPLE = workflow(transform("a"), transform("b"))
@@ -272,3 +274,39 @@ async def test_a_child_whose_start_took_the_whole_lease_asks_for_more_first(benc
     await work(orders, bench.tools, lambda: False)
 
     assert (await bench.stored(execution_id)).status == "COMPLETED"
+
+
+def crowded(bench: Bench) -> Runner:
+    """Make a runner that has no place for an execution to run alone."""
+    return bench.runner(solo=SoloSettings(("false",), at_once=0))
+
+
+async def test_who_waits_for_a_place_is_cancelled_within_a_second(bench: Bench) -> None:
+    execution_id = await crash_twice(bench, SIMPLE)
+    async with bench.running(crowded(bench)):
+        await bench.until(execution_id, lambda row: row.fence == 3)
+        await cancel(bench, execution_id)
+
+        async with asyncio.timeout(1):
+            row = await bench.until(execution_id, is_final)
+
+    assert row.status == "CANCELLED"
+
+
+async def test_who_waits_for_a_place_is_handed_over_when_its_worker_stops(bench: Bench) -> None:
+    execution_id = await crash_twice(bench, SIMPLE)
+
+    async with bench.running(crowded(bench)):
+        await bench.until(execution_id, lambda row: row.fence == 3)
+
+    row = await bench.stored(execution_id)
+    assert (row.status, row.wait_reason, row.crashes) == ("WAITING", "HANDOVER", 2)
+
+
+async def test_what_is_to_be_cancelled_needs_no_place(bench: Bench) -> None:
+    execution_id = await crash_twice(bench, SIMPLE)
+    await cancel(bench, execution_id)
+
+    row = await bench.finish(execution_id, crowded(bench))
+
+    assert row.status == "CANCELLED"
