@@ -30,9 +30,10 @@ class Opening:
     """A new execution with its first event, and what makes it unique.
 
     At most one of `firing`, `idempotency`, `dead_letter_id` and `queued_firing_id` is set; each is
-    a row whose unique key, or whose status, admits one execution. `start_in_ms` is the wait before it may be
-    claimed, `deadline_in_ms` the time it has from then on. `steps` and `events` (from number 2)
-    are what it takes over from the execution that it repeats, outputs kept aside included.
+    a row whose unique key, or whose status, admits one execution. `start_in_ms` is the wait before
+    it may be claimed, `deadline_in_ms` the time it has from then on. `steps` and `events` (from
+    number 2) are what it takes over from the execution that it repeats, outputs kept aside
+    included.
     """
 
     execution: Columns
