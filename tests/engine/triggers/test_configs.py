@@ -79,33 +79,37 @@ def test_all_faults_of_a_schedule_are_told_at_once() -> None:
     ]
 
 
+#: A schedule that says everything, and the document that is stored of it.
+_WHOLE = ScheduledConfig(
+    cron=" 0 9 * * 1 ",
+    time_zone="Europe/London",
+    starts_at=BEGINNING,
+    ends_at=BEGINNING + timedelta(days=30),
+    missed_run_policy=MissedRunPolicy.RUN_ALL,
+    overlap_policy=OverlapPolicy.QUEUE_ALL,
+    gap_policy=GapPolicy.SKIP,
+    fold_policy=FoldPolicy.BOTH,
+    pause_after_failures=None,
+)
+_STORED = {
+    "cron": "0 9 * * 1",
+    "time_zone": "Europe/London",
+    "starts_at": "2026-09-01T12:00:30.000Z",
+    "ends_at": "2026-10-01T12:00:30.000Z",
+    "missed_run_policy": "RUN_ALL",
+    "overlap_policy": "QUEUE_ALL",
+    "gap_policy": "SKIP",
+    "fold_policy": "BOTH",
+    "pause_after_failures": None,
+}
+
+
 def test_a_schedule_is_stored_in_full_and_read_again() -> None:
-    config = ScheduledConfig(
-        cron=" 0 9 * * 1 ",
-        time_zone="Europe/London",
-        starts_at=BEGINNING,
-        ends_at=BEGINNING + timedelta(days=30),
-        missed_run_policy=MissedRunPolicy.RUN_ALL,
-        overlap_policy=OverlapPolicy.QUEUE_ALL,
-        gap_policy=GapPolicy.SKIP,
-        fold_policy=FoldPolicy.BOTH,
-        pause_after_failures=None,
-    )
-    check(config)
+    check(_WHOLE)
 
-    stored = stored_config(config)
+    stored = stored_config(_WHOLE)
 
-    assert stored == {
-        "cron": "0 9 * * 1",
-        "time_zone": "Europe/London",
-        "starts_at": "2026-09-01T12:00:30.000Z",
-        "ends_at": "2026-10-01T12:00:30.000Z",
-        "missed_run_policy": "RUN_ALL",
-        "overlap_policy": "QUEUE_ALL",
-        "gap_policy": "SKIP",
-        "fold_policy": "BOTH",
-        "pause_after_failures": None,
-    }
+    assert stored == _STORED
     assert load_schedule(stored).next_after(BEGINNING) == datetime(2026, 9, 7, 8, tzinfo=UTC)
 
 
