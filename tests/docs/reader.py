@@ -90,8 +90,12 @@ class Reader:
 
     async def _watch(self, query: str) -> list[Any]:
         """Return everything that a subscription sends until the server ends it."""
+        return await self._converse(query, self._variables(query))
+
+    async def _converse(self, query: str, variables: dict[str, str]) -> list[Any]:
+        """Return everything that an operation on a socket is answered with."""
         address = f"{self.url.replace('http', 'ws', 1)}/graphql"
-        payload = {"query": query, "variables": self._variables(query)}
+        payload = {"query": query, "variables": variables}
         received: list[Any] = []
         protocol = Subprotocol("graphql-transport-ws")
         async with connect(address, subprotocols=[protocol]) as socket:
@@ -106,11 +110,11 @@ class Reader:
                     case "error":
                         return [*received, {"errors": message["payload"]}]
                     case "complete":
-                        assert received, "A subscription ended and had sent nothing."
+                        assert received, "An operation ended and had sent nothing."
                         return received
                     case _:
                         continue
-        raise AssertionError(f"The socket ended before the subscription: {received}")
+        raise AssertionError(f"The socket ended before the operation: {received}")
 
     async def _call(self, example: Example) -> Any:
         """Do what a curl command says, with the variables of the shell."""
@@ -165,6 +169,14 @@ class Reader:
         for step in steps:
             if step.get("pendingDecision"):
                 self.variables["stepExecutionId"] = step["id"]
+
+
+class SocketReader(Reader):
+    """A reader who sends every operation over a WebSocket."""
+
+    async def _post(self, query: str, variables: dict[str, str]) -> Any:
+        (answer,) = await self._converse(query, variables)
+        return answer
 
 
 def _bytes_of(data: str) -> bytes:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.docs.conftest import Started
 from tests.docs.pages import examples, read
-from tests.docs.reader import Reader
+from tests.docs.reader import Reader, SocketReader
 
 pytestmark = pytest.mark.xdist_group("docs")
 
@@ -20,7 +21,13 @@ async def _follow(page: str, reader: Reader) -> list[Any]:
     return reader.answers
 
 
-async def test_every_type_of_trigger_lives_as_its_page_says(reader: Reader) -> None:
+@pytest.mark.parametrize("kind", [Reader, SocketReader], ids=["http", "socket"])
+async def test_every_type_of_trigger_lives_as_its_page_says(
+    kind: type[Reader], started: Started
+) -> None:
+    reader = kind(started.url)
+    await reader.sign_up()
+
     answers = await _follow("docs/TRIGGERS.md", reader)
 
     outcomes = [firing["outcome"] for answer in answers for firing in _firings(answer)]

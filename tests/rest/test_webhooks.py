@@ -177,7 +177,8 @@ async def test_the_challenge_of_slack_is_all_it_hears(site: Site) -> None:
 async def test_calls_of_every_scheme_start_an_execution(site: Site, scheme: WebhookScheme) -> None:
     hook = await _hook(site, scheme)
 
-    answers = [(await _call(site, hook, payload())).json() for _ in range(2)]
+    signed = _signed(scheme, payload())
+    answers = [(await _call(site, hook, payload(), signed)).json() for _ in range(2)]
 
     assert [answer["duplicate"] for answer in answers] == [False, True]
     assert len({answer["executionId"] for answer in answers}) == 1

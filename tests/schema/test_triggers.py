@@ -45,6 +45,16 @@ async def test_a_manual_trigger_has_a_button_and_no_secret(api: Api) -> None:
     assert (payload["trigger"]["type"], payload["trigger"]["nextRunAt"]) == ("MANUAL", None)
 
 
+@pytest.mark.parametrize("config", [{}, {"manual": {}, "api": {}}])
+async def test_a_trigger_has_exactly_one_type(config: dict[str, Any], api: Api) -> None:
+    given = {"workflowId": await make_workflow(api), "name": "On issue", "config": config}
+    document = "mutation ($i: CreateTriggerInput!) { createTrigger(input: $i) { trigger { id } } }"
+
+    error = await api.refused(document, i=given)
+
+    assert "exactly one" in error.message.lower()
+
+
 async def test_a_wrong_mapping_is_named(api: Api) -> None:
     payload = await create_trigger(api, {"webhook": {"inputMapping": {"title": ["payload"]}}})
 
