@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 
-from promptpilot.engine.triggers.kinds import MissedRunPolicy, OverlapPolicy
-from promptpilot.engine.triggers.queued import MAX_WAITING
+from promptpilot.engine.definition import Definition
+from promptpilot.engine.triggers.kinds import MissedRunPolicy, OverlapPolicy, TriggerType
+from promptpilot.engine.triggers.overlap import Overlaps
+from promptpilot.engine.triggers.queued import MAX_WAITING, QueuedFirings
+from promptpilot.engine.triggers.scheduled_firings import ScheduledFirings
 from promptpilot.models import Execution, Firing, Trigger, Workflow
 from tests.support.clock import BEGINNING
+from tests.support.drafts import transform
 from tests.support.schedules import Clockwork, assert_once, outcomes
 
 POLICIES = {
@@ -40,6 +44,14 @@ async def made(clockwork: Clockwork, policy: OverlapPolicy) -> Trigger:
 async def words(trigger: Trigger) -> list[str]:
     """Return what became of each time, in their order."""
     return [text.split()[1] for text in await outcomes(trigger)]
+
+
+def overlaps(clockwork: Clockwork) -> Overlaps:
+    """Make what admits times, without the scheduler around it."""
+    bench = clockwork.bench
+    queued = QueuedFirings(bench.database, bench.launcher)
+    firings = ScheduledFirings(bench.database)
+    return Overlaps(bench.database, bench.control, bench.feed, firings, queued)
 
 
 async def statuses(trigger: Trigger) -> Counter[str]:
@@ -111,6 +123,21 @@ async def test_a_new_time_does_not_overtake_what_waits(clockwork: Clockwork) -> 
     assert await words(trigger) == ["STARTED", "STARTED", "QUEUED"]
 
 
+async def test_a_new_time_waits_behind_what_is_free_to_start_and_was_not_started_yet(
+    clockwork: Clockwork,
+) -> None:
+    trigger = await made(clockwork, OverlapPolicy.QUEUE_ALL)
+    await fire(clockwork, 2)
+    await clockwork.end_open(trigger)
+    three = BEGINNING.replace(hour=15, second=0)
+    (due,) = await clockwork.scheduler().agenda.due(three, None)
+
+    is_admitted = await overlaps(clockwork).admit(due.receiver, three, three)
+
+    assert not is_admitted
+    assert await words(trigger) == ["STARTED", "QUEUED", "QUEUED"]
+
+
 async def test_at_most_a_hundred_wait(clockwork: Clockwork) -> None:
     trigger = await clockwork.trigger(
         "*/10 * * * *",
@@ -142,16 +169,18 @@ async def test_cancel_running_cancels_what_waits_and_asks_who_holds(clockwork: C
     assert clockwork.bench.feed.rung.count(held.id) == 2
 
 
-async def test_cancel_running_spares_what_the_time_itself_has_started(
+async def test_a_time_that_was_handled_cancels_nothing_any_more(
     clockwork: Clockwork,
 ) -> None:
     trigger = await made(clockwork, OverlapPolicy.CANCEL_RUNNING)
     await fire(clockwork, 1)
+    by_hand = {"trigger_id": trigger.id, "trigger_type": TriggerType.MANUAL}
+    await clockwork.bench.launch(Definition(steps=(transform("a"),)), **by_hand)
 
     await Trigger.filter(id=trigger.id).update(next_run_at=BEGINNING.replace(hour=13, second=0))
     await clockwork.scheduler().tick()
 
-    assert await statuses(trigger) == {"PENDING": 1}
+    assert await statuses(trigger) == {"PENDING": 2}
 
 
 @pytest.mark.parametrize("status", ["WAITING", "PAUSED"])
