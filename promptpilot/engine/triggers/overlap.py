@@ -24,7 +24,10 @@ _PAGE: Final = 200
 _OVERLAP: Final = left_out(
     FiringOutcome.SKIPPED_OVERLAP, "OVERLAP", "An earlier execution of the trigger has not ended."
 )
-_IS_HANDLED = "SELECT 1 FROM firings WHERE trigger_id = $1 AND scheduled_for = $2"
+#: As the index of instants says it, so that it is searched.
+_IS_HANDLED = """
+    SELECT 1 FROM firings WHERE trigger_id = $1 AND scheduled_for = $2 AND outcome <> 'DUPLICATE'
+"""
 _EARLIER = f"""
 SELECT e.id, e.workspace_id FROM executions e LEFT JOIN firings f ON f.id = e.firing_id
 WHERE e.trigger_id = $1 AND e.finished_at IS NULL AND e.id > $3
