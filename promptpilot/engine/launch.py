@@ -33,6 +33,8 @@ from promptpilot.models.database import Database
 _MAX_START_DELAY = timedelta(days=365)
 _MAX_KEY_LENGTH = 255
 _KEY_LIFETIME = timedelta(hours=24)
+#: Starts whose callers choose the keys of their firings.
+_WITH_KEYS: Final = (TriggerType.MANUAL, TriggerType.API)
 
 _TARGET = """
 SELECT id, workspace_id, current_version_id, revision, is_active
@@ -160,10 +162,13 @@ class Launcher:
         definition = await self._versions.get(request.target.version_id)
         filled = self.filled(definition, request.input, request.input_path)
         opening = _opening(request, definition, filled, wait)
-        if await self._committer.open(opening) is not None:
-            firing_id = request.firing.id if request.firing else None
-            return Launched(opening.id, is_new=True, firing_id=firing_id)
-        return await self._find_first(request)
+        opened_at = await self._committer.open(opening)
+        if opened_at is None and await self._free_key(request):
+            opened_at = await self._committer.open(opening)
+        if opened_at is None:
+            return await self._find_first(request)
+        firing_id = request.firing.id if request.firing else None
+        return Launched(opening.id, is_new=True, firing_id=firing_id)
 
     def filled(
         self, definition: Definition, values: Mapping[str, Any], path: tuple[str, ...]
@@ -196,6 +201,23 @@ class Launcher:
             message = "startAt is more than 365 days ahead."
             raise InvalidInput(message, ("input", "startAt"))
         return max(wait, timedelta(0))
+
+    async def _free_key(self, request: LaunchRequest) -> bool:
+        """Take the caller's key off a firing of more than 24 hours ago; tell if it is free now.
+
+        The ids of messages of webhooks are never free again.
+        """
+        given = request.firing
+        if given is None or request.trigger_type not in _WITH_KEYS:
+            return False
+        held = Firing.filter(
+            trigger_id=given.trigger_id,
+            dedupe_key=given.dedupe_key,
+            outcome=FiringOutcome.STARTED.value,
+        )
+        old = held.filter(created_at__lte=self._clock.now() - _KEY_LIFETIME)
+        await self._database.retry(lambda: old.update(dedupe_key=None))
+        return not await held.exists()
 
     async def _find_first(self, request: LaunchRequest) -> Launched:
         if request.queued_firing_id is not None:

@@ -215,6 +215,18 @@ async def test_firing_twice_with_one_key_and_other_input_is_a_mismatch(
         await engine.run_trigger(principal, button.id, {"title": "Other"}, "k")
 
 
+async def test_a_key_of_a_firing_by_hand_is_free_again_after_24_hours(
+    engine: Engine, principal: Principal, button: Trigger, clock: ManualClock
+) -> None:
+    first = await engine.run_trigger(principal, button.id, INPUT, "k")
+    clock.move(hours=24)
+
+    again = await engine.run_trigger(principal, button.id, {"title": "Next day"}, "k")
+
+    assert again.is_new
+    assert again.execution_id != first.execution_id
+
+
 async def test_a_large_input_by_hand_is_kept_cut(
     engine: Engine, principal: Principal, button: Trigger
 ) -> None:

@@ -298,3 +298,27 @@ async def test_who_fires_by_hand_is_on_record_with_firing_and_execution(
     assert (firing.trigger_type, firing.actor_id) == ("MANUAL", principal.user_id)
     assert (execution.trigger_type, execution.started_by) == ("MANUAL", principal.user_id)
     assert (await door.call(idempotency_key="k1")).is_duplicate is False
+
+
+async def test_a_key_is_free_again_after_24_hours(door: Door, clock: ManualClock) -> None:
+    first = await door.call(idempotency_key="k1")
+    clock.move(hours=24)
+
+    again = await door.call({"input": {"title": "Next day"}}, idempotency_key="k1")
+    repeat = await door.call({"input": {"title": "Next day"}}, idempotency_key="k1")
+
+    assert (again.is_duplicate, repeat.is_duplicate) == (False, True)
+    assert repeat.execution_id == again.execution_id != first.execution_id
+
+
+async def test_a_key_that_is_free_again_starts_one_of_twenty_calls(
+    door: Door, clock: ManualClock
+) -> None:
+    await door.call(idempotency_key="k1")
+    clock.move(hours=24)
+
+    answers = await asyncio.gather(*(door.call(idempotency_key="k1") for _ in range(20)))
+
+    assert len({answer.execution_id for answer in answers}) == 1
+    assert [answer.is_duplicate for answer in answers].count(False) == 1
+    assert await Execution.all().count() == 2
