@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from promptpilot.engine.api import Engine
 from promptpilot.errors import InvalidStatus, PermissionDenied
 from promptpilot.rest.bearer import identify
-from promptpilot.rest.body import read_body, read_values
+from promptpilot.rest.body import ENVELOPE_BYTES, read_body, read_input
 from promptpilot.rest.call import all_headers, idempotency_key, source_ip
 from promptpilot.rest.executions import find_execution, show_execution
 from promptpilot.rest.webhooks import fired
@@ -45,7 +45,8 @@ async def _call(request: Request, engine: Engine) -> Response:
 
 async def _run(request: Request, engine: Engine) -> Response:
     principal = await identify(request, engine)
-    values = await read_values(request, engine)
+    body = await read_body(request, engine.settings.max_input_bytes + ENVELOPE_BYTES)
+    values = read_input(body) if body else {}  # the trigger may have all that it needs
     trigger_id = request.path_params["trigger_id"]
     key = idempotency_key(request)
     launched = await engine.run_trigger(principal, trigger_id, values, key)

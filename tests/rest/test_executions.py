@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from promptpilot.engine.drafts import WorkflowChange
+from promptpilot.engine.drafts import ManualConfig, TriggerDraft, WorkflowChange
 from promptpilot.models import Execution, Firing
 from tests.rest.conftest import Site, count_executions
 from tests.support.finished import finished
@@ -50,6 +50,18 @@ async def test_a_trigger_starts_by_hand(site: Site) -> None:
     assert response.status_code == 200
     execution = await Execution.get(id=response.json()["executionId"])
     assert execution.trigger_id == site.owner.trigger_id
+
+
+async def test_a_trigger_with_enough_input_of_its_own_needs_no_body(site: Site) -> None:
+    drafted = TriggerDraft(
+        workflow_id=site.workflow_id, name="Button", config=ManualConfig(), input=_INPUT
+    )
+    trigger, _ = await site.engine.create_trigger(site.principal, drafted)
+
+    response = await site.post(f"/api/triggers/{trigger.id}/execute")
+
+    assert response.status_code == 200
+    assert response.json()["input"] == _INPUT
 
 
 @pytest.mark.parametrize("path", [_workflow, _trigger])
