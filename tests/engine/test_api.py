@@ -211,8 +211,10 @@ async def test_firing_twice_with_one_key_and_other_input_is_a_mismatch(
 ) -> None:
     await engine.run_trigger(principal, button.id, INPUT, "k")
 
-    with pytest.raises(IdempotencyMismatch):
+    with pytest.raises(IdempotencyMismatch, match="take a new key") as refused:
         await engine.run_trigger(principal, button.id, {"title": "Other"}, "k")
+
+    assert refused.value.path == ("input", "idempotencyKey")
 
 
 async def test_a_key_of_a_firing_by_hand_is_free_again_after_24_hours(

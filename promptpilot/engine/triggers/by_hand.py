@@ -13,6 +13,7 @@ from promptpilot.engine.start import asked_digest, check_asked
 from promptpilot.engine.triggers.firing import kept_payload
 from promptpilot.engine.triggers.kinds import TriggerType
 from promptpilot.engine.triggers.receiver import find_owned
+from promptpilot.errors import IdempotencyMismatch
 from promptpilot.models.database import Database
 
 
@@ -40,14 +41,17 @@ async def run_by_hand(
         payload=kept_payload(request.input),
         actor_id=principal.user_id,
     )
-    return await launcher.launch(
-        LaunchRequest(
-            target=receiver.target,
-            input=receiver.input_with(request.input),
-            trigger_type=TriggerType.MANUAL,
-            started_by=principal.user_id,
-            trigger_id=receiver.id,
-            trigger_data={"headers": {}, "payload": dict(request.input)},
-            firing=firing,
-        )
+    asked = LaunchRequest(
+        target=receiver.target,
+        input=receiver.input_with(request.input),
+        trigger_type=TriggerType.MANUAL,
+        started_by=principal.user_id,
+        trigger_id=receiver.id,
+        trigger_data={"headers": {}, "payload": dict(request.input)},
+        firing=firing,
     )
+    try:
+        return await launcher.launch(asked)
+    except IdempotencyMismatch as mismatch:
+        message = "The key came before with another input; take a new key."
+        raise IdempotencyMismatch(message, ("input", "idempotencyKey")) from mismatch

@@ -16,7 +16,7 @@ from typing import Any, Final
 from promptpilot import ids
 from promptpilot.clock import Clock
 from promptpilot.engine.fields import check_key
-from promptpilot.engine.launch import FiringDraft, Launcher, LaunchRequest
+from promptpilot.engine.launch import FiringDraft, Launched, Launcher, LaunchRequest
 from promptpilot.engine.ownership import not_found
 from promptpilot.engine.tokens import hash_access_token
 from promptpilot.engine.triggers.calls import (
@@ -32,7 +32,7 @@ from promptpilot.engine.triggers.payloads import read_json
 from promptpilot.engine.triggers.receiver import KeyDigests, Receiver, find_api
 from promptpilot.engine.triggers.signatures import WebhookScheme
 from promptpilot.engine.versions import Versions
-from promptpilot.errors import InvalidStatus, SignatureInvalid
+from promptpilot.errors import IdempotencyMismatch, InvalidStatus, SignatureInvalid
 from promptpilot.models.database import Database
 
 #: How a call with a key is said to be verified, beside the schemes of webhooks.
@@ -126,9 +126,16 @@ class Keyed:
             firing=draft,
             input_path=("input",),
         )
-        launched = await self._launcher.launch(request)
+        launched = await self._launch(request)
         message = "Execution started." if launched.is_new else "This call came before."
         return Accepted(launched.execution_id, not launched.is_new, message)
+
+    async def _launch(self, request: LaunchRequest) -> Launched:
+        try:
+            return await self._launcher.launch(request)
+        except IdempotencyMismatch as mismatch:
+            message = "The key of the call came before with another body; take a new key."
+            raise IdempotencyMismatch(message, _KEY_PATH) from mismatch
 
 
 def _judge(key: str | None, digests: KeyDigests, now: datetime) -> _Verdict:

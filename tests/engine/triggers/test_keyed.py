@@ -263,6 +263,8 @@ async def test_the_same_idempotency_key_with_another_body_is_a_mismatch(door: Do
     refused = await door.refused(body={"input": {"title": "Other"}}, idempotency_key="k1")
 
     assert isinstance(refused, IdempotencyMismatch)
+    assert refused.path == ("headers", "idempotency-key")
+    assert "take a new key" in refused.message
     assert await Execution.all().count() == 1
 
 
