@@ -24,7 +24,9 @@ from promptpilot.engine.triggers.zones import first_wall_to_come, gap_around, in
 from promptpilot.errors import InvalidInput
 
 _FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST_WALL: Final = datetime(9950, 1, 1)  # noqa: DTZ001  wall time
+#: From this year on nothing fires.
+END_YEAR: Final = 9950
+_LAST_WALL: Final = datetime(END_YEAR, 1, 1)  # noqa: DTZ001  wall time
 _LONGEST_WAIT: Final = timedelta(days=366 * MAX_YEARS_APART)
 
 

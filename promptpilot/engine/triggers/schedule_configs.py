@@ -11,7 +11,7 @@ from promptpilot.engine.drafts import ScheduledConfig
 from promptpilot.engine.gathering import gather
 from promptpilot.engine.triggers.cron import parse_cron
 from promptpilot.engine.triggers.kinds import FoldPolicy, GapPolicy
-from promptpilot.engine.triggers.schedule import Schedule, check_fires
+from promptpilot.engine.triggers.schedule import END_YEAR, Schedule, check_fires
 from promptpilot.engine.triggers.zones import zone_of
 from promptpilot.errors import InvalidInput
 from promptpilot.instants import instant_text, read_instant
@@ -20,6 +20,7 @@ MAX_PAUSE_AFTER_FAILURES: Final = 1000
 _PATH: Final = ("input", "config", "scheduled")
 _CRON: Final = (*_PATH, "cron")
 _ZONE: Final = (*_PATH, "timeZone")
+_STARTS: Final = (*_PATH, "startsAt")
 _ENDS: Final = (*_PATH, "endsAt")
 #: What decides when it fires; the rest decides what becomes of a firing.
 _TIMES: Final = ("cron", "time_zone", "starts_at", "ends_at", "gap_policy", "fold_policy")
@@ -87,6 +88,9 @@ def _schedule(config: ScheduledConfig) -> Schedule:
 
 def _check_bounds(config: ScheduledConfig) -> None:
     starts_at, ends_at = config.starts_at, config.ends_at
+    if starts_at is not None and starts_at.year >= END_YEAR:
+        message = f"startsAt is {_text(starts_at)}; it must be before the year {END_YEAR}."
+        raise InvalidInput(message, _STARTS)
     if starts_at is not None and ends_at is not None and starts_at >= ends_at:
         message = f"endsAt is {_text(ends_at)}; it must be after startsAt, {_text(starts_at)}."
         raise InvalidInput(message, _ENDS)

@@ -41,6 +41,7 @@ def check(config: TriggerConfig) -> None:
         ({"time_zone": "\ud800"}, "timeZone"),
         ({"starts_at": BEGINNING + HOUR, "ends_at": BEGINNING + HOUR}, "endsAt"),
         ({"ends_at": BEGINNING}, "endsAt"),
+        ({"starts_at": datetime(9999, 3, 1, tzinfo=UTC)}, "startsAt"),
         ({"ends_at": BEGINNING + timedelta(minutes=3)}, "endsAt"),
         ({"pause_after_failures": 0}, "pauseAfterFailures"),
         ({"pause_after_failures": 1001}, "pauseAfterFailures"),
