@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from functools import cache
-from importlib import metadata, resources
+from importlib import resources
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from promptpilot.errors import InvalidInput
 
-#: The version of the rules. Instants computed under another one may have to be computed again.
-RULES_VERSION: Final = metadata.version("tzdata")
 _SECOND: Final = timedelta(seconds=1)
 _MAX_NAME: Final = 64
 _MAX_SUGGESTIONS: Final = 3
