@@ -28,7 +28,7 @@ _JITTER: Final = 0.3
 log = structlog.get_logger(__name__)
 
 
-class Firing(Protocol):
+class Ticking(Protocol):
     """What is asked of the engine."""
 
     async def recompute(self) -> int:
@@ -47,7 +47,7 @@ class Firing(Protocol):
 class Schedules:
     """Lets a scheduler tick whenever something comes due, and at least about once a second."""
 
-    def __init__(self, scheduler: Firing) -> None:
+    def __init__(self, scheduler: Ticking) -> None:
         self._scheduler = scheduler
         self._is_recomputed = False
 
