@@ -9,6 +9,7 @@ import sys
 import structlog
 
 from promptpilot.backbone import open_backbone
+from promptpilot.data_dir import load_or_create_secrets
 from promptpilot.engine import solo
 from promptpilot.engine.tools import Tools
 from promptpilot.errors import Unavailable
@@ -23,7 +24,7 @@ async def run_alone(settings: Settings, stopping: Stopping) -> int:
     """Run the one execution whose orders come over standard input; return the exit code."""
     # Beside an embedded server the variable is not set; without a Redis only rings are lost.
     url = settings.redis_url or f"unix://{settings.data_dir / 'redis.sock'}"
-    settings = settings.model_copy(update={"redis_url": url})
+    settings = load_or_create_secrets(settings.model_copy(update={"redis_url": url}))
     orders = solo.Orders.from_json(await asyncio.to_thread(sys.stdin.buffer.read))
     try:
         async with open_backbone(settings, []) as backbone:

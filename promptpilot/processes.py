@@ -20,6 +20,7 @@ from promptpilot.backbone import (
     require_redis,
 )
 from promptpilot.bells import DOOR_CHANNEL
+from promptpilot.data_dir import load_or_create_secrets
 from promptpilot.errors import Unavailable
 from promptpilot.settings import Settings
 from promptpilot.stopping import Stopping
@@ -36,6 +37,7 @@ log = structlog.get_logger(__name__)
 async def work(settings: Settings, stopping: Stopping) -> None:
     """Run executions; at the end let steps finish and give the rest to other workers."""
     require_redis(settings)
+    settings = load_or_create_secrets(settings)
     async with AsyncExitStack() as stack:
         backbone = await open_patiently(settings, [DOOR_CHANNEL], stack, stopping)
         if backbone is not None:

@@ -85,6 +85,8 @@ def parse_keys(text: str) -> tuple[tuple[str, bytes], ...]:
 
     Raises Misconfigured with every fault of the list; entries are named by their position.
     """
+    if not text.strip():
+        raise Misconfigured(["PROMPTPILOT_MASTER_KEYS must be set: secrets cannot be opened."])
     faults: list[str] = []
     keys: dict[str, bytes] = {}
     for position, entry in enumerate(text.split(","), start=1):

@@ -58,10 +58,11 @@ def _run_curl(output: str) -> dict[str, Any]:
 async def test_a_first_start_shows_the_example_step_by_step(embedded: Embedded) -> None:
     output = await embedded.up().says(_READY)
 
-    steps = ["extract", "looks_like_a_bug", "summarise_bug", "execution"]
+    steps = ["extract", "looks_like_a_bug", "summarise_bug"]
     completed = [output.index(f"✓ {step:<18} COMPLETED") for step in steps]
     assert completed == sorted(completed)
     assert "- answer_question    SKIPPED" in output
+    assert "· approve            WAITING" in output
 
 
 async def test_the_printed_delivery_is_signed_and_starts_one_execution(embedded: Embedded) -> None:
