@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, cast
 
 import structlog
@@ -86,8 +87,9 @@ class Attempts:
         scrubber = Scrubber(secrets.revealed)
         if isinstance(result, Waiting):
             return replace(result, input=scrubber.value(result.input))
+        ending = partial(_ended, result, scrubber, is_outcome_unknown=self.has_effects(place))
         try:
-            return _ended(result, scrubber, is_outcome_unknown=self.has_effects(place))
+            return await asyncio.to_thread(ending) if result.is_large else ending()
         except StepFailed as failure:
             raise _told(failure, context, scrubber) from failure
 

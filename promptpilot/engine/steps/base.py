@@ -49,7 +49,10 @@ class StepContext:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The step is done. A cost of None is unknown; it counts in millionths of a dollar."""
+    """The step is done. A cost of None is unknown; it counts in millionths of a dollar.
+
+    An output that `is_large` is looked through in a thread, so that nobody else is held up.
+    """
 
     output: Any
     input: Any = None
@@ -57,6 +60,7 @@ class Done:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_micros: int | None = 0
+    is_large: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,9 @@ class WebhookStep:
         hidden = [*secrets.values()]
         if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
             raise await _read(response, lambda answer: _refusal(answer, context, hidden))
-        return Done(await _read(response, _output), input=context.shown.input)
+        output = await _read(response, _output)
+        is_large = len(response.body) > _QUICKLY_READ_BYTES
+        return Done(output, input=context.shown.input, is_large=is_large)
 
 
 def _render(config: RequestConfig, scope: Mapping[str, Any], context: StepContext) -> _Rendered:
