@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -12,15 +13,17 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from promptpilot.engine.signing import new_signing_secret, preview, signed_headers
 
-#: Receivers compare the timestamp with their own clock.
-NOW = datetime.now(UTC)
+
+def signed(secrets: list[str], message_id: str, body: bytes) -> dict[str, str]:
+    """Sign as of now: receivers compare the timestamp with their own clock."""
+    return dict(signed_headers(secrets, message_id, datetime.now(UTC), body))
 
 
 @given(body=st.text(), message_id=st.text("abcdef0123456789", min_size=1))
 def test_the_reference_receiver_accepts_every_body(body: str, message_id: str) -> None:
     secret = new_signing_secret()
 
-    headers = dict(signed_headers([secret], message_id, NOW, body.encode()))
+    headers = signed([secret], message_id, body.encode())
 
     Webhook(secret).verify(body, headers, json_parse=False)
 
@@ -28,25 +31,33 @@ def test_the_reference_receiver_accepts_every_body(body: str, message_id: str) -
 def test_every_secret_proves_the_request() -> None:
     old, new = new_signing_secret(), new_signing_secret()
 
-    headers = dict(signed_headers([new, old], "id", NOW, b"{}"))
+    headers = signed([new, old], "id", b"{}")
 
     assert Webhook(old).verify(b"{}", headers) == Webhook(new).verify(b"{}", headers) == {}
 
 
+def a_second_later(headers: dict[str, str]) -> dict[str, str]:
+    """Change the time of a request."""
+    return {**headers, "webhook-timestamp": str(int(headers["webhook-timestamp"]) + 1)}
+
+
 @pytest.mark.parametrize(
-    ("body", "changed"),
+    ("body", "change"),
     [
-        (b"[]", {}),
-        (b"{}", {"webhook-id": "other"}),
-        (b"{}", {"webhook-timestamp": str(int(NOW.timestamp()) + 1)}),
+        (b"[]", dict),
+        (b"{}", lambda headers: {**headers, "webhook-id": "other"}),
+        (b"{}", a_second_later),
     ],
+    ids=["body", "id", "time"],
 )
-def test_whatever_is_changed_is_refused(body: bytes, changed: dict[str, str]) -> None:
+def test_whatever_is_changed_is_refused(
+    body: bytes, change: Callable[[dict[str, str]], dict[str, str]]
+) -> None:
     secret = new_signing_secret()
-    headers = dict(signed_headers([secret], "id", NOW, b"{}"))
+    headers = signed([secret], "id", b"{}")
 
     with pytest.raises(WebhookVerificationError):
-        Webhook(secret).verify(body, {**headers, **changed})
+        Webhook(secret).verify(body, change(headers))
 
 
 def test_a_secret_is_32_random_bytes() -> None:
