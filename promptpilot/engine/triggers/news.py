@@ -8,6 +8,7 @@ After a crash: what was stored and not told is told by `Dispatcher.finish_pendin
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -25,6 +26,8 @@ from promptpilot.models.database import Database
 
 #: Executions whose news are taken at a time.
 BATCH: Final = 200
+#: Events that are told at the same time, so that what they start shares commits.
+_TOGETHER: Final = 10
 
 _ANY: Final = "SELECT 1 AS found FROM executions WHERE news_at IS NOT NULL LIMIT 1"
 _TAKE: Final = """
@@ -72,9 +75,15 @@ class News:
         if not await self._database.fetch(_ANY):
             return 0
         count, events = await self._database.retry(self._store)
-        for event in events:
-            await self._dispatcher.tell(event)
+        for start in range(0, len(events), _TOGETHER):
+            await self._tell_all(events[start : start + _TOGETHER])
         return count
+
+    async def _tell_all(self, events: Sequence[PlatformEvent]) -> None:
+        telling = [self._dispatcher.tell(event) for event in events]
+        for outcome in await asyncio.gather(*telling, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     async def _store(self) -> tuple[int, list[PlatformEvent]]:
         """Make events of the news, count failures and mark them as told, all or nothing."""

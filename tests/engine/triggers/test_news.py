@@ -9,8 +9,15 @@ import pytest
 
 from promptpilot import ids
 from promptpilot.engine.principal import Principal
-from promptpilot.engine.triggers.news import BATCH
-from promptpilot.models import Execution, ExecutionEvent, Firing, StepExecution
+from promptpilot.engine.triggers.dispatch import Dispatcher
+from promptpilot.engine.triggers.news import BATCH, News
+from promptpilot.models import (
+    Execution,
+    ExecutionEvent,
+    Firing,
+    PlatformEvent,
+    StepExecution,
+)
 from tests.schema.rows import execution_row
 from tests.support.clock import BEGINNING
 from tests.support.drafts import transform
@@ -167,6 +174,28 @@ async def test_several_tellers_at_once_tell_each_end_once(scene: Scene) -> None:
 
     assert (sum(counts), len(await told())) == (12, 12)
     assert await outcomes(trigger) == ["STARTED"] * 12
+
+
+class Meeting(Dispatcher):
+    """Tells nobody of an event before another one is told as well."""
+
+    def __init__(self) -> None:
+        self._barrier = asyncio.Barrier(2)
+
+    async def tell(self, event: PlatformEvent) -> None:
+        """Wait for the other one."""
+        await self._barrier.wait()
+
+
+async def test_no_event_waits_for_another_to_be_told(scene: Scene) -> None:
+    await scene.listen("execution.completed")
+    await scene.play(transform("a"))
+    await scene.play(transform("a"))
+
+    async with asyncio.timeout(5):
+        count = await News(scene.engine.database, Meeting(), scene.engine.clock).tell()
+
+    assert count == 2
 
 
 async def test_more_news_than_a_batch_are_told_batch_by_batch(scene: Scene) -> None:
