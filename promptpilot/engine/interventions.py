@@ -7,7 +7,7 @@ changes at once, with its events, in the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,25 +142,22 @@ class Interventions:
 
         Returns the status that was found, None when there is no such execution.
         """
-        async with self._database.transaction():
-            found = await self.lock(workspace_id, execution_id)
-            if found is None:
-                return None
+
+        async def change(found: Found) -> None:
             if found.status is ExecutionStatus.RUNNING:
                 await self._database.execute(_REQUEST_CANCEL, execution_id, found.now, reason)
             elif not found.status.is_final:
                 await self._cancel(execution_id, found, reason)
-            return found.status
+
+        return await self._move(workspace_id, execution_id, change)
 
     async def pause(self, workspace_id: str, execution_id: str) -> ExecutionStatus | None:
         """Hold an execution, or ask its holder to at the next step; final ones stay.
 
         Returns the status that was found, None when there is no such execution.
         """
-        async with self._database.transaction():
-            found = await self.lock(workspace_id, execution_id)
-            if found is None:
-                return None
+
+        async def change(found: Found) -> None:
             if found.status is ExecutionStatus.RUNNING:
                 await self._database.execute(_REQUEST_PAUSE, execution_id, found.now)
             elif found.status in {ExecutionStatus.PENDING, ExecutionStatus.WAITING}:
@@ -168,7 +165,8 @@ class Interventions:
                 kept = None if is_handover else found.wait_reason
                 await self._database.execute(_PAUSE, execution_id, found.now, kept)
                 await self._tell_status(execution_id, found, ExecutionMove.PAUSED)
-            return found.status
+
+        return await self._move(workspace_id, execution_id, change)
 
     async def resume(self, workspace_id: str, execution_id: str) -> ExecutionStatus | None:
         """Let a PAUSED execution go on, in its wait if it was in one; withdraw a request.
@@ -176,15 +174,14 @@ class Interventions:
         A wait's end stays the instant that it was. Returns the status that was found, None when
         there is no such execution.
         """
-        async with self._database.transaction():
-            found = await self.lock(workspace_id, execution_id)
-            if found is None:
-                return None
+
+        async def change(found: Found) -> None:
             if found.status is ExecutionStatus.PAUSED:
                 await self._resume(execution_id, found)
             elif not found.status.is_final:
                 await self._database.execute(_WITHDRAW_PAUSE, execution_id)
-            return found.status
+
+        return await self._move(workspace_id, execution_id, change)
 
     async def decide(self, found: Found, choosing: Choosing) -> None:
         """Store an answer and let the execution go on. Call it in the transaction of `lock`."""
@@ -211,6 +208,17 @@ class Interventions:
             row["last_seq"],
             await self._now(),  # not before the lock: what happened meanwhile would seem later
         )
+
+    async def _move(
+        self, workspace_id: str, execution_id: str, change: Callable[[Found], Awaitable[None]]
+    ) -> ExecutionStatus | None:
+        """Make a change of an execution under its lock; return the status that was found."""
+        async with self._database.transaction():
+            found = await self.lock(workspace_id, execution_id)
+            if found is None:
+                return None
+            await change(found)
+            return found.status
 
     async def _cancel(self, execution_id: str, found: Found, reason: str | None) -> None:
         told = [_status_event(found, ExecutionMove.CANCELLED)]
