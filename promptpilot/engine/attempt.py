@@ -20,13 +20,14 @@ import structlog
 from promptpilot import ids
 from promptpilot.clock import from_ms
 from promptpilot.engine import reasons
+from promptpilot.engine.accounts import Account
 from promptpilot.engine.commits.items import Claimed
 from promptpilot.engine.egress.messages import HttpRequest, HttpResponse
 from promptpilot.engine.lease import Lease
 from promptpilot.engine.ledger_rows import AttemptMark, Ended, Place, Usage, output_text
 from promptpilot.engine.lifecycle import StepStatus
 from promptpilot.engine.ports import HttpSender, OpenedSecrets
-from promptpilot.engine.providers.base import ModelReply, ModelRequest, Provider
+from promptpilot.engine.providers.base import ModelReply, ModelRequest, Provider, TextSink
 from promptpilot.engine.scope import Outcome, Progress
 from promptpilot.engine.scrub import Scrubber
 from promptpilot.engine.step_configs import StepType
@@ -178,10 +179,12 @@ class _FencedProvider:
         self._provider = provider
         self._lease = lease
 
-    async def complete(self, request: ModelRequest) -> ModelReply:
+    async def complete(
+        self, request: ModelRequest, account: Account | None, on_text: TextSink
+    ) -> ModelReply:
         """Return the model's answer. Raises `StepFailed`."""
         await self._lease.hold_or_hang()
-        return await self._provider.complete(request)
+        return await self._provider.complete(request, account, on_text)
 
 
 class _FencedHttp:

@@ -327,6 +327,7 @@ def _opening(
         "trigger_id": request.trigger_id,
         "firing_id": firing.id if firing else request.queued_firing_id,
         "trigger_data": _trigger_data(request, definition),
+        "prompt_versions": None,
         "started_by": request.started_by,
         "idempotency_key": key.key if key else None,
         "retry_of_id": None,

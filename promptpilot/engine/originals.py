@@ -23,7 +23,7 @@ _BRANCHING = frozenset({StepType.CONDITION, StepType.DECISION})
 
 _EXECUTION = """
 SELECT id, status, wait_reason, workspace_id, workflow_id, workflow_version_id, workflow_revision,
-    trigger_type, trigger_id, firing_id, trigger_data, depth, input
+    trigger_type, trigger_id, firing_id, trigger_data, prompt_versions, depth, input
 FROM executions WHERE id = $1 AND workspace_id = $2
 """
 _STEPS = """

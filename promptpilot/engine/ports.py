@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from promptpilot.engine.accounts import Account
 from promptpilot.engine.egress.messages import HttpRequest, HttpResponse
 
 
@@ -58,6 +59,26 @@ class StepSecrets(Protocol):
 
     async def signing_secrets(self) -> Sequence[str]:
         """Return the workspace's signing secrets (`whsec_…`), the newest first."""
+        ...
+
+    async def account(self, provider: str, credential_id: str | None) -> Account:
+        """Return what to reach a provider with: the credential named, or the workspace's own.
+
+        Raises `StepFailed` CREDENTIAL_MISSING, CREDENTIAL_REVOKED or CREDENTIAL_EXPIRED, which
+        says the way out; then no provider was called.
+        """
+        ...
+
+    async def refused(self, account: Account, words: str) -> None:
+        """Note that the provider refused the account, in its words, without any secret."""
+        ...
+
+
+class OutputSink(Protocol):
+    """Shows a step's output to whoever watches while it grows. Only a hint; never the record."""
+
+    def append(self, model_index: int, text: str) -> None:
+        """Show more of the answer of one model of the step. Never blocks, never raises."""
         ...
 
 

@@ -209,6 +209,7 @@ def _columns(id: str, original: Original, goal: _Goal) -> Columns:
         "status": ExecutionStatus.PENDING.value,
         "wait_reason": None,
         "trigger_data": goal.trigger_data,
+        "prompt_versions": original.execution["prompt_versions"],
         "retry_of_id": original.execution["id"],
         "input": goal.input,
     }

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from promptpilot import ids
 from promptpilot.clock import Clock
+from promptpilot.engine.accounts import Account
 from promptpilot.engine.signing_secrets import SigningSecrets
 from promptpilot.engine.vault import Vault, VaultError
 from promptpilot.errors import StepFailed
@@ -82,6 +83,14 @@ class OpenedSecrets:
             raise StepFailed(message, "CREDENTIAL_MISSING") from None
         self._remember(opened)
         return opened
+
+    async def account(self, provider: str, credential_id: str | None) -> Account:
+        """Return what to reach a provider with. Raises `StepFailed` CREDENTIAL_MISSING."""
+        message = f"No credential for {provider} is stored; make one with createModelCredential."
+        raise StepFailed(message, "CREDENTIAL_MISSING")
+
+    async def refused(self, account: Account, words: str) -> None:
+        """Note that the provider refused the account."""
 
     def _open(self, row: StepSecret) -> str:
         return self._vault.open(row.secret_sealed, _context(self._workspace_id, row.id)).reveal()

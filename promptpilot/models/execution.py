@@ -63,6 +63,8 @@ class Execution(Row):
     trigger_id: str | None = fields.TextField(null=True)
     firing_id: str | None = fields.TextField(null=True)
     trigger_data: dict[str, Any] | None = JsonField(null=True)
+    #: Step name -> version of its prompt, for the steps that follow the current one.
+    prompt_versions: dict[str, str] | None = JsonField(null=True)
     started_by: str | None = fields.TextField(null=True)
     idempotency_key: str | None = fields.TextField(null=True)
     retry_of_id: str | None = fields.TextField(null=True)

@@ -19,10 +19,13 @@ class Prompt(Row):
     description: str | None = fields.TextField(null=True)
     current_version_id: str | None = fields.TextField(null=True)
     metadata: dict[str, Any] = JsonField()
+    tags: list[str] = JsonField(default=list)
     revision: int = fields.BigIntField()
     created_by: str | None = fields.TextField(null=True)
     created_at: datetime = InstantField()
     updated_at: datetime = InstantField()
+    #: A deleted prompt stays for the versions that executions pinned.
+    deleted_at: datetime | None = InstantField(null=True)
 
     class Meta:
         table = "prompts"
@@ -37,6 +40,10 @@ class PromptVersion(Row):
     minor: int = fields.BigIntField()
     patch: int = fields.BigIntField()
     content: str = fields.TextField()
+    #: System instructions.
+    instructions: str | None = fields.TextField(null=True)
+    #: Earlier turns of a conversation: [{"role", "content"}].
+    turns: list[Any] = JsonField(default=list)
     variables: list[Any] = JsonField()
     change_type: str = fields.TextField()
     commit_message: str | None = fields.TextField(null=True)
@@ -64,6 +71,9 @@ class Credential(Row):
     expires_at: datetime | None = InstantField(null=True)
     last_used_at: datetime | None = InstantField(null=True)
     last_rotated_at: datetime | None = InstantField(null=True)
+    #: Since when, and in which words, its provider refuses it.
+    refused_at: datetime | None = InstantField(null=True)
+    refusal: str | None = fields.TextField(null=True)
     revoked_at: datetime | None = InstantField(null=True)
     created_by: str | None = fields.TextField(null=True)
     created_at: datetime = InstantField()

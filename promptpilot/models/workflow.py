@@ -41,6 +41,8 @@ class WorkflowStep(Row):
     name: str = fields.TextField()
     type: str = fields.TextField()
     config: dict[str, Any] = JsonField()
+    #: The stored prompt that a PROMPT step uses.
+    prompt_id: str | None = fields.TextField(null=True)
     inputs: dict[str, str] = JsonField()
     outputs: dict[str, str] = JsonField()
     run_if: str | None = fields.TextField(null=True)

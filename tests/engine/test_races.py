@@ -9,8 +9,9 @@ from datetime import timedelta
 
 import pytest
 
+from promptpilot.engine.accounts import Account
 from promptpilot.engine.definition import RetryPolicy
-from promptpilot.engine.providers.base import ModelReply, ModelRequest
+from promptpilot.engine.providers.base import ModelReply, ModelRequest, TextSink
 from promptpilot.engine.step_configs import ModelProvider
 from promptpilot.errors import StepFailed
 from promptpilot.models import Execution, StepAttempt, StepExecution
@@ -31,7 +32,9 @@ Verb = Callable[[Bench, str], Awaitable[None]]
 class FailsAtFirst:
     """A model whose first attempt always fails, each after some turns of the loop."""
 
-    async def complete(self, request: ModelRequest) -> ModelReply:
+    async def complete(
+        self, request: ModelRequest, account: Account | None, on_text: TextSink
+    ) -> ModelReply:
         """Answer every other attempt."""
         for _ in range(5):
             await asyncio.sleep(0)

@@ -20,7 +20,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from promptpilot.engine.providers.base import ModelReply, ModelRequest
+from promptpilot.engine.accounts import Account
+from promptpilot.engine.providers.base import ModelReply, ModelRequest, TextSink
 
 #: The step of a poisonous execution that does harm to its process.
 POISONED_PATH = "2"
@@ -59,7 +60,9 @@ class RecordingProvider:
     def __init__(self, file: Path) -> None:
         self._file = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
-    async def complete(self, request: ModelRequest) -> ModelReply:
+    async def complete(
+        self, request: ModelRequest, account: Account | None, on_text: TextSink
+    ) -> ModelReply:
         """Write, take some time, write again and answer."""
         manner, execution_id, path = request.content.split()
         self._write("begin", request, execution_id, path)
@@ -67,7 +70,7 @@ class RecordingProvider:
             _harm(manner)
         await asyncio.sleep(_seconds(manner, request.idempotency_key))
         self._write("end", request, execution_id, path)
-        return ModelReply(text=request.idempotency_key, cost_micros=0)
+        return ModelReply(text=request.idempotency_key, is_simulated=True)
 
     def _write(self, phase: str, request: ModelRequest, execution_id: str, path: str) -> None:
         at = time.time_ns() // 1_000_000

@@ -155,6 +155,7 @@ def made_claimed(**fields: Any) -> Claimed:
         "trigger_type": "WEBHOOK",
         "trigger_id": None,
         "trigger_data": None,
+        "prompt_versions": None,
         "input": "{}",
         "created_at": 1,
         "now": 2,

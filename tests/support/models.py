@@ -6,8 +6,15 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from promptpilot.engine.accounts import Account
 from promptpilot.engine.definition import Definition, Step
-from promptpilot.engine.providers.base import ModelReply, ModelRequest, Provider
+from promptpilot.engine.providers.base import (
+    ModelReply,
+    ModelRequest,
+    Provider,
+    TextSink,
+    Tokens,
+)
 from promptpilot.engine.step_configs import ModelProvider, ModelTarget, PromptConfig
 
 Answer = str | Exception | asyncio.Event
@@ -35,7 +42,9 @@ class ScriptedModel:
         """Return the idempotency keys it was asked with."""
         return [request.idempotency_key for request in self.asked]
 
-    async def complete(self, request: ModelRequest) -> ModelReply:
+    async def complete(
+        self, request: ModelRequest, account: Account | None, on_text: TextSink
+    ) -> ModelReply:
         """Do what is told for this call."""
         answer = self.answers[min(len(self.asked), len(self.answers) - 1)]
         self.asked.append(request)
@@ -45,7 +54,7 @@ class ScriptedModel:
             answer = self._then
         if isinstance(answer, Exception):
             raise answer
-        return ModelReply(text=answer, prompt_tokens=2, completion_tokens=1, cost_micros=3)
+        return ModelReply(text=answer, tokens=Tokens(2, 1))
 
     async def wait_for_call(self, count: int = 1) -> None:
         """Return when it was asked so many more times."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from promptpilot.engine.accounts import Account
 from promptpilot.engine.egress.messages import HttpRequest, HttpResponse
 from promptpilot.errors import StepFailed
 
@@ -48,6 +49,13 @@ class FakeSecrets:
     async def signing_secrets(self) -> Sequence[str]:
         """Return the signing secrets."""
         return self.signing
+
+    async def account(self, provider: str, credential_id: str | None) -> Account:
+        """Return an account of the environment."""
+        return Account("sk-test")
+
+    async def refused(self, account: Account, words: str) -> None:
+        """Forget it."""
 
 
 def answered(

@@ -114,6 +114,7 @@ class Claimed:
     trigger_type: str
     trigger_id: str | None
     trigger_data: str | None
+    prompt_versions: str | None
     input: str
     created_at: int
     now: int

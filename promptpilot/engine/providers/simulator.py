@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from promptpilot.engine.providers.base import ModelReply, ModelRequest
+from promptpilot.engine.accounts import Account
+from promptpilot.engine.providers.base import ModelReply, ModelRequest, TextSink, Tokens
 from promptpilot.errors import StepFailed
 
 _LONGEST_LATENCY_MS = 60_000
@@ -28,21 +28,23 @@ _EXCERPT = 160
 class Simulator:
     """Answers deterministically: equal requests get equal replies, in every process."""
 
-    async def complete(self, request: ModelRequest) -> ModelReply:
+    async def complete(
+        self, request: ModelRequest, account: Account | None, on_text: TextSink
+    ) -> ModelReply:
         """Return the scripted or the made-up answer. Raises the scripted `StepFailed`."""
         script = request.parameters.get("extra") or {}
         latency_ms = _latency(script)
         await asyncio.sleep(latency_ms / 1000)
         _fail_as_told(script, request.attempt)
         text = str(script["text"]) if "text" in script else _made_up(request)
+        on_text(text)
+        asked = _tokens(request.content) + _tokens(request.instructions or "")
         return ModelReply(
             text=text,
-            json=_json_answer(request, text),
             finish_reason="stop",
-            prompt_tokens=_tokens(request.content) + _tokens(request.instructions or ""),
-            completion_tokens=_tokens(text),
-            cost_micros=0,
+            tokens=Tokens(asked, _tokens(text)),
             latency_ms=latency_ms,
+            first_token_ms=latency_ms,
             is_simulated=True,
         )
 
@@ -74,15 +76,6 @@ def _made_up(request: ModelRequest) -> str:
     words = " ".join(request.content.split())
     excerpt = words if len(words) <= _EXCERPT else f"{words[:_EXCERPT]}…"
     return f"[{request.model} {mark}] {excerpt}"
-
-
-def _json_answer(request: ModelRequest, text: str) -> Any:
-    if request.parameters.get("responseFormat") not in {"JSON_OBJECT", "JSON_SCHEMA"}:
-        return None
-    try:
-        return json.loads(text)
-    except ValueError:
-        return {"text": text}
 
 
 def _tokens(text: str) -> int:

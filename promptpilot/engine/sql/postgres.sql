@@ -7,7 +7,7 @@ WITH o AS MATERIALIZED (
         id text, workspace_id text, workflow_id text, workflow_version_id text,
         workflow_revision bigint, status text, wait_reason text, start_in_ms bigint,
         deadline_in_ms bigint, position bigint, event_count bigint, dead_letter_id text,
-        trigger_type text, trigger_id text, firing_id text, trigger_data json, started_by text,
+        trigger_type text, trigger_id text, firing_id text, trigger_data json, prompt_versions json, started_by text,
         idempotency_key text, retry_of_id text, input json, has_key boolean, has_firing boolean,
         operation text, request_sha256 text,
         scheduled_for bigint, queued_firing_id text, depth bigint,
@@ -51,13 +51,13 @@ WITH o AS MATERIALIZED (
 ), e AS (
     INSERT INTO executions (id, workspace_id, workflow_id, workflow_version_id, workflow_revision,
         status, wait_reason, ready_at, deadline_at, position, last_seq, trigger_type, trigger_id,
-        firing_id, trigger_data, started_by, idempotency_key, retry_of_id, depth, input,
+        firing_id, trigger_data, prompt_versions, started_by, idempotency_key, retry_of_id, depth, input,
         created_at)
     SELECT o.id, o.workspace_id, o.workflow_id, o.workflow_version_id, o.workflow_revision,
         o.status, o.wait_reason, t.now + o.start_in_ms,
         t.now + o.start_in_ms + o.deadline_in_ms, o.position, 1 + o.event_count, o.trigger_type,
         o.trigger_id,
-        o.firing_id, o.trigger_data, o.started_by, o.idempotency_key, o.retry_of_id, o.depth, o.input,
+        o.firing_id, o.trigger_data, o.prompt_versions, o.started_by, o.idempotency_key, o.retry_of_id, o.depth, o.input,
         t.now
     FROM o, t
     WHERE (NOT o.has_key OR o.id IN (SELECT result_id FROM k))
@@ -120,7 +120,7 @@ WITH t AS MATERIALIZED (
         e.attempt_started_at, e.crashes, e.last_seq,
         e.cancel_requested_at IS NOT NULL AS is_cancel_requested,
         e.pause_requested_at IS NOT NULL AS is_pause_requested, e.deadline_at, e.trigger_type,
-        e.trigger_id, e.trigger_data, e.input, e.created_at, t.now, e.priority,
+        e.trigger_id, e.trigger_data, e.prompt_versions, e.input, e.created_at, t.now, e.priority,
         due.status AS from_status, due.wait_reason AS from_reason
 ), v AS (
     INSERT INTO execution_events (execution_id, seq, kind, at, from_status, to_status)
@@ -130,7 +130,7 @@ WITH t AS MATERIALIZED (
 SELECT u.id, u.workspace_id, u.workflow_id, u.workflow_version_id, u.workflow_revision, u.fence,
     u.position, u.current_path, u.current_attempt, u.step_started_at, u.attempt_started_at,
     u.crashes, u.last_seq, u.is_cancel_requested, u.is_pause_requested, u.deadline_at,
-    u.from_reason AS waited_for, u.trigger_type, u.trigger_id, u.trigger_data, u.input, u.created_at, u.now
+    u.from_reason AS waited_for, u.trigger_type, u.trigger_id, u.trigger_data, u.prompt_versions, u.input, u.created_at, u.now
 FROM u ORDER BY u.priority DESC, u.created_at, u.id;
 
 -- renew: Prolongs the leases ($1: id, fence, lease_ms) that still hold. Returns what was asked of them meanwhile.

@@ -37,10 +37,10 @@ RETURNING 1;
 -- open: Stores a new execution. Returns a row if it was stored.
 INSERT INTO executions (id, workspace_id, workflow_id, workflow_version_id, workflow_revision,
     status, wait_reason, ready_at, deadline_at, position, last_seq, trigger_type, trigger_id,
-    firing_id, trigger_data, started_by, idempotency_key, retry_of_id, depth, input, created_at)
+    firing_id, trigger_data, prompt_versions, started_by, idempotency_key, retry_of_id, depth, input, created_at)
 VALUES (:id, :workspace_id, :workflow_id, :workflow_version_id, :workflow_revision,
     :status, :wait_reason, :now + :start_in_ms, :now + :start_in_ms + :deadline_in_ms, :position,
-    1 + :event_count, :trigger_type, :trigger_id, :firing_id, :trigger_data, :started_by,
+    1 + :event_count, :trigger_type, :trigger_id, :firing_id, :trigger_data, :prompt_versions, :started_by,
     :idempotency_key, :retry_of_id, :depth, :input, :now)
 ON CONFLICT (id) DO NOTHING
 RETURNING 1;
@@ -66,7 +66,8 @@ WHERE id = :id
 RETURNING id, workspace_id, workflow_id, workflow_version_id, workflow_revision, fence, position,
     current_path, current_attempt, step_started_at, attempt_started_at, crashes, last_seq, status,
     cancel_requested_at AS is_cancel_requested, pause_requested_at AS is_pause_requested,
-    deadline_at, trigger_type, trigger_id, trigger_data, input, created_at, :now AS now;
+    deadline_at, trigger_type, trigger_id, trigger_data, prompt_versions, input, created_at,
+    :now AS now;
 
 -- renew: Prolongs a lease that still holds. Returns what was asked of the execution meanwhile.
 UPDATE executions SET ready_at = :now + :lease_ms

@@ -16,7 +16,8 @@ from typing import Any, Protocol
 from promptpilot.engine.definition import Step
 from promptpilot.engine.expression import parse
 from promptpilot.engine.lifecycle import WaitReason
-from promptpilot.engine.ports import HttpSender, StepSecrets
+from promptpilot.engine.ports import HttpSender, OutputSink, StepSecrets
+from promptpilot.engine.prompt_texts import PromptText
 from promptpilot.engine.providers.base import Provider
 from promptpilot.engine.step_configs import ModelProvider
 from promptpilot.errors import StepFailed
@@ -32,9 +33,20 @@ class Shown:
     input: Any = None
 
 
+class Unwatched:
+    """Nobody watches the output grow."""
+
+    def append(self, model_index: int, text: str) -> None:
+        """Do nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class StepContext:
-    """What an executor may know. `now` is when the attempt began, the same after a crash."""
+    """What an executor may know. `now` is when the attempt began, the same after a crash.
+
+    `prompt` is the version of the stored prompt that a PROMPT step runs with. `earlier_calls` are
+    the calls of models that attempts of this step before this one made, as they are stored.
+    """
 
     step: Step
     scope: Mapping[str, Any]
@@ -45,6 +57,9 @@ class StepContext:
     http: HttpSender
     secrets: StepSecrets
     shown: Shown = field(default_factory=Shown)
+    prompt: PromptText | None = None
+    earlier_calls: Sequence[Mapping[str, Any]] = ()
+    output: OutputSink = field(default_factory=Unwatched)
 
 
 @dataclass(frozen=True, slots=True)

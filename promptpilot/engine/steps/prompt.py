@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from promptpilot.engine.accounts import Account
 from promptpilot.engine.providers.base import ModelReply, ModelRequest
 from promptpilot.engine.reasons import Reason, reason_of
-from promptpilot.engine.step_configs import ModelErrorPolicy, ModelTarget, PromptConfig, RoutingMode
+from promptpilot.engine.step_configs import (
+    ModelErrorPolicy,
+    ModelProvider,
+    ModelTarget,
+    PromptConfig,
+    RoutingMode,
+)
 from promptpilot.engine.steps.base import (
     Done,
     ModelsFailed,
@@ -67,8 +76,8 @@ async def _ask_in_turn(
     targets: Sequence[ModelTarget], rendered: Mapping[str, str | None], context: StepContext
 ) -> list[_Call]:
     calls: list[_Call] = []
-    for target in targets:
-        calls.append(await _ask(target, rendered, context))
+    for index, target in enumerate(targets):
+        calls.append(await _ask(index, target, rendered, context))
         if calls[-1].reply is not None:
             break
     return calls
@@ -81,20 +90,26 @@ async def _ask_all(
     concurrency: int,
 ) -> list[_Call]:
     if len(targets) == 1:
-        return [await _ask(targets[0], rendered, context)]
+        return [await _ask(0, targets[0], rendered, context)]
     places = asyncio.Semaphore(concurrency)
 
-    async def ask_in_place(target: ModelTarget) -> _Call:
+    async def ask_in_place(index: int, target: ModelTarget) -> _Call:
         async with places:
-            return await _ask(target, rendered, context)
+            return await _ask(index, target, rendered, context)
 
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(ask_in_place(target)) for target in targets]
+        tasks = [group.create_task(ask_in_place(*each)) for each in enumerate(targets)]
     return [task.result() for task in tasks]
 
 
+async def _account(target: ModelTarget, context: StepContext) -> Account | None:
+    if target.provider is ModelProvider.SIMULATOR:
+        return None
+    return await context.secrets.account(target.provider.value, target.credential_id)
+
+
 async def _ask(
-    target: ModelTarget, rendered: Mapping[str, str | None], context: StepContext
+    index: int, target: ModelTarget, rendered: Mapping[str, str | None], context: StepContext
 ) -> _Call:
     provider = context.providers.get(target.provider)
     if provider is None:
@@ -109,7 +124,9 @@ async def _ask(
         attempt=context.attempt,
     )
     try:
-        return _Call(target, reply=await provider.complete(request))
+        account = await _account(target, context)
+        grown = partial(context.output.append, index)
+        return _Call(target, reply=await provider.complete(request, account, grown))
     except StepFailed as failure:
         return _Call(target, failure=failure)
 
@@ -130,13 +147,13 @@ def _done(calls: Sequence[_Call], context: StepContext) -> Done:
     output = _answer(next(call for call in calls if call.reply is not None))
     if len(calls) > 1:
         output["results"] = [_answer(call) for call in calls]
-    costs = [reply.cost_micros for reply in replies]
+    costs = [_cost(reply) for reply in replies]
     return Done(
         output,
         input=context.shown.input,
         model_calls=_documents(calls, context),
-        prompt_tokens=sum(reply.prompt_tokens for reply in replies),
-        completion_tokens=sum(reply.completion_tokens for reply in replies),
+        prompt_tokens=sum(reply.tokens.prompt for reply in replies),
+        completion_tokens=sum(reply.tokens.completion for reply in replies),
         cost_micros=None if None in costs else sum(cost or 0 for cost in costs),
     )
 
@@ -145,7 +162,7 @@ def _answer(call: _Call) -> dict[str, Any]:
     reply = call.reply
     return {
         "text": reply.text if reply else None,
-        "json": reply.json if reply else None,
+        "json": _json_answer(call.target, reply) if reply else None,
         "model": call.target.model,
         "finishReason": reply.finish_reason if reply else None,
     }
@@ -167,9 +184,22 @@ def _document(call: _Call, attempt: int) -> dict[str, Any]:
         "outputText": reply.text if reply else None,
         "finishReason": reply.finish_reason if reply else None,
         "latencyMs": reply.latency_ms if reply else 0,
-        "promptTokens": reply.prompt_tokens if reply else 0,
-        "completionTokens": reply.completion_tokens if reply else 0,
-        "costMicros": reply.cost_micros if reply else None,
+        "promptTokens": reply.tokens.prompt if reply else 0,
+        "completionTokens": reply.tokens.completion if reply else 0,
+        "costMicros": _cost(reply) if reply else None,
         "error": error,
         "isSimulated": reply.is_simulated if reply else False,
     }
+
+
+def _cost(reply: ModelReply) -> int | None:
+    return 0 if reply.is_simulated else None
+
+
+def _json_answer(target: ModelTarget, reply: ModelReply) -> Any:
+    if target.parameters.get("responseFormat") not in {"JSON_OBJECT", "JSON_SCHEMA"}:
+        return None
+    try:
+        return json.loads(reply.text)
+    except ValueError:
+        return {"text": reply.text}

@@ -65,7 +65,7 @@ async def test_a_long_prompt_is_quoted_in_part() -> None:
 async def test_tokens_are_counted_and_cost_nothing() -> None:
     reply = await answer("12345", text="123456789")
 
-    assert (reply.prompt_tokens, reply.completion_tokens) == (2, 3)
+    assert (reply.tokens.prompt, reply.tokens.completion) == (2, 3)
     assert (reply.cost_micros, reply.is_simulated, reply.finish_reason) == (0, True, "stop")
 
 

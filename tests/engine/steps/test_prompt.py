@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from promptpilot.engine.accounts import Account
 from promptpilot.engine.definition import Step
-from promptpilot.engine.providers.base import ModelReply, ModelRequest
+from promptpilot.engine.providers.base import ModelReply, ModelRequest, TextSink
 from promptpilot.engine.step_configs import (
     ModelErrorPolicy,
     ModelProvider,
@@ -36,7 +37,9 @@ class Models:
     most_at_once: int = 0
     cost: int | None = 5
 
-    async def complete(self, request: ModelRequest) -> ModelReply:
+    async def complete(
+        self, request: ModelRequest, account: Account | None, on_text: TextSink
+    ) -> ModelReply:
         """Answer with the model's name."""
         self.asked.append(request)
         self.at_once += 1
@@ -51,9 +54,7 @@ class Models:
         return ModelReply(
             text=request.model,
             finish_reason="stop",
-            prompt_tokens=10,
-            completion_tokens=1,
-            cost_micros=self.cost,
+            tokens=Tokens(10, 1),
             latency_ms=7,
         )
 
