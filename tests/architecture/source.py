@@ -11,12 +11,13 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("promptpilot", "workers")
 _TEXT_SUFFIXES = {".py", ".md", ".toml", ".lock", ".sql", ".graphql", ".json", ".html", ".yml", ""}
 _FOLDERS = (*PACKAGES, "tests", "docs", "examples", "benchmarks", "deploy", "requirements", ".ci")
-_MADE = {"__pycache__"}
+_MADE = {"__pycache__", "node_modules"}
 
 
 def modules(*folders: str) -> list[Path]:
     """Return every Python file below these folders of the project."""
-    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    found = (path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    return sorted(path for path in found if not _MADE & set(path.parts))
 
 
 def texts() -> Iterator[Path]:

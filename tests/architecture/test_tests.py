@@ -17,10 +17,6 @@ _MAY_SLEEP = {
     "tests/support/waiting.py",  # waits, within a limit, for what another process does
 }
 _SKIPS = {"skip", "skipif", "xfail", "importorskip"}
-#: Who may leave something out, and why.
-_MAY_SKIP = {
-    "tests/front/test_graphiql.py",  # reads a script with node, which no lock file brings
-}
 
 
 def test_nothing_is_mocked() -> None:
@@ -34,9 +30,7 @@ def test_nothing_sleeps() -> None:
 
 
 def test_nothing_is_left_out() -> None:
-    paths = [path for path in modules("tests") if name_of(path) not in _MAY_SKIP]
-
-    assert found_in(paths, _skips) == {}
+    assert found_in(modules("tests"), _skips) == {}
 
 
 def _mocks(path: Path) -> Iterator[str]:

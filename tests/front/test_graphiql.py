@@ -6,8 +6,6 @@ import base64
 import hashlib
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -18,9 +16,9 @@ from promptpilot.front.limits import Limits
 from promptpilot.front.negotiation import RESPONSE
 from tests.front.endpoint import Front
 from tests.front.sample import schema
+from tests.support.node import run_node
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
-NODE = shutil.which("node")
 OPERATIONS = {
     "{ a }": [["query", ""]],
     "# query X\n{ a }": [["query", ""]],
@@ -78,17 +76,15 @@ def test_the_pages_introspection_is_within_the_limits() -> None:
     assert list(prepared.operations) == ["Schema"]
 
 
-@pytest.mark.skipif(NODE is None, reason="node is not installed")
 def test_the_script_parses(tmp_path: Path) -> None:
     script = tmp_path / "explorer.js"
     script.write_text(_script())
 
-    checked = subprocess.run(["node", "--check", script], capture_output=True, check=False)
+    written = run_node("--check", script)
 
-    assert checked.returncode == 0, checked.stderr
+    assert written == ""
 
 
-@pytest.mark.skipif(NODE is None, reason="node is not installed")
 def test_the_script_finds_the_operations_of_a_document() -> None:
     script = _script()
     function = re.findall(r"function operations\(.*?\n}\n", script, re.DOTALL)[0]
@@ -97,6 +93,6 @@ def test_the_script_finds_the_operations_of_a_document() -> None:
         "console.log(JSON.stringify(texts.map(t => operations(t).map(o => [o.kind, o.name]))))"
     )
 
-    found = subprocess.run(["node", "-e", program], capture_output=True, check=True).stdout
+    found = run_node("-e", program)
 
     assert json.loads(found) == list(OPERATIONS.values())
