@@ -16,7 +16,7 @@ import structlog
 
 from promptpilot import ids
 from promptpilot.clock import from_ms, to_ms
-from promptpilot.engine import plan, reasons, retry
+from promptpilot.engine import course, plan, reasons, retry
 from promptpilot.engine.attempt import Attempts, failed
 from promptpilot.engine.commits.items import Claimed, Recorded
 from promptpilot.engine.definition import Definition, UnknownOutcomePolicy
@@ -36,9 +36,6 @@ from promptpilot.errors import InvalidInput, LeaseLost, LimitExceeded, StepFaile
 from promptpilot.models import StepExecution
 
 MANUAL = "MANUAL"
-
-#: Types of steps whose waits end them; after any other wait comes the next attempt.
-_RESUMED = frozenset({StepType.DELAY, StepType.DECISION})
 
 #: A move and, if it leads to a step that runs now, the mark of its attempt.
 Stand = tuple[Move, AttemptMark | None]
@@ -121,7 +118,7 @@ class _Drive:
         if claimed.current_path is not None and self._happens_once(place):
             ended = _failed(reasons.UNKNOWN_OUTCOME)
             return await self._go_on(place, self._holder.claimed_mark, ended, story.progress)
-        if story.waiting is not None and place.step.type in _RESUMED:
+        if story.waiting is not None and place.step.type in course.RESUMED:
             return await self._resume(place, story.waiting, story.progress)
         return await self._next_attempt(place, story)
 
@@ -166,13 +163,7 @@ class _Drive:
         now = from_ms(mark.started_at)
         # A wait may have lasted for months; what comes after it begins when it was over.
         then = from_ms(self._claimed.now) if before is StepStatus.WAITING else now
-        outcome, move = plan.move_after(
-            self._definition, progress, place.position, ended.outcome, now, then
-        )
-        if _is_past_deadline(outcome):
-            move = Move(move.progress, (), GiveUp(reasons.PAST_DEADLINE))
-        text = ended.output_text if outcome is ended.outcome else None
-        kept = Ended(outcome, ended.input, ended.model_calls, ended.usage, text)
+        kept, move = course.follow(self._definition, progress, place.position, ended, now, then)
         entry = self._holder.entry()
         entry.end_step(place, mark, kept, before)
         return move, await self._record_move(entry, move)
@@ -216,10 +207,8 @@ class _Drive:
         try:
             check_output(self._definition, output)
             entry.complete(output)
-        except InvalidInput as fault:
-            self._fail(entry, reasons.reason(reasons.OUTPUT_INVALID, fault.message))
-        except LimitExceeded as fault:
-            self._fail(entry, reasons.reason(reasons.OUTPUT_TOO_LARGE, fault.message))
+        except (InvalidInput, LimitExceeded) as fault:
+            self._fail(entry, course.output_fault(fault))
 
     def _fail(self, entry: Entry, error: reasons.Reason) -> None:
         entry.fail(error, opens_dead_letter=self._claimed.trigger_type != MANUAL)
@@ -354,7 +343,3 @@ def _mark_of(waiting: StepExecution) -> AttemptMark:
 
 def _failed(why: reasons.Reason) -> Ended:
     return Ended(Outcome(StepStatus.FAILED, error=why))
-
-
-def _is_past_deadline(outcome: Outcome) -> bool:
-    return outcome.error is not None and outcome.error["code"] == reasons.EXECUTION_TIMEOUT
