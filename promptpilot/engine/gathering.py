@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from promptpilot.errors import CallerError, InvalidMany
 
@@ -24,6 +25,18 @@ def raise_all(faults: Sequence[CallerError]) -> None:
         raise faults[0]
     if faults:
         raise InvalidMany(faults)
+
+
+@contextmanager
+def moved(into: tuple[str, ...]) -> Iterator[None]:
+    """Let the faults of the block, whose paths begin with `input`, point below `into` instead."""
+    try:
+        yield
+    except CallerError as fault:
+        for one in each(fault):
+            if one.path:
+                one.path = (*into, *one.path[1:])
+        raise
 
 
 def each(fault: CallerError) -> tuple[CallerError, ...]:

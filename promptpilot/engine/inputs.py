@@ -71,6 +71,14 @@ def schema_fault(schema: Mapping[str, Any]) -> str | None:
     return None
 
 
+def fits(schema: Mapping[str, Any], value: Any) -> bool:
+    """Whether a value passes a JSON Schema; none passes one that cannot be used."""
+    try:
+        return _validator(dump_json(dict(schema))).is_valid(value)
+    except (ValueError, jsonschema_rs.ValidationError):
+        return False
+
+
 def has_type(value: Any, data_type: DataType) -> bool:
     """Whether a JSON value is of a variable's type."""
     match data_type:
