@@ -18,7 +18,12 @@ from promptpilot import __version__
 from promptpilot.engine.egress.addresses import AllowList
 from promptpilot.engine.egress.dialer import Dialer
 from promptpilot.engine.egress.exchange import exchange
-from promptpilot.engine.egress.failures import not_sendable, timed_out, unreachable
+from promptpilot.engine.egress.failures import (
+    certificate_fault,
+    not_sendable,
+    timed_out,
+    unreachable,
+)
 from promptpilot.engine.egress.limits import HttpLimits
 from promptpilot.engine.egress.messages import TRANSPORT_HEADERS, HttpRequest, HttpResponse
 from promptpilot.engine.egress.unpacking import ACCEPTED_ENCODINGS
@@ -83,19 +88,12 @@ class HttpClient:
         except httpcore2.ConnectTimeout:
             raise timed_out(target.host, "the TLS handshake took too long") from None
         except (httpcore2.ConnectError, OSError) as error:
-            cause = f"the TLS handshake failed{_certificate_fault(error)}"
+            cause = f"the TLS handshake failed{certificate_fault(error)}"
             raise unreachable(target.host, cause) from None
         finally:
             if not is_secured:
                 await stream.aclose()
         return secured
-
-
-def _certificate_fault(error: BaseException) -> str:
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
-        cause = cause.__cause__
-    return f" ({cause.verify_message})" if cause else ""
 
 
 def _prepared(request: HttpRequest, target: Target, limits: HttpLimits) -> httpcore2.Request:

@@ -6,6 +6,8 @@ what the other side sent, because any of them may hold a secret.
 
 from __future__ import annotations
 
+import ssl
+
 from promptpilot.errors import StepFailed
 
 
@@ -47,6 +49,14 @@ def too_large(host: str, part: str, limit: int) -> StepFailed:
         details={"limitBytes": limit},
         is_outcome_unknown=True,
     )
+
+
+def certificate_fault(error: BaseException) -> str:
+    """Return in brackets what is wrong with a certificate; nothing if that was not the cause."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+        cause = cause.__cause__
+    return f" ({cause.verify_message})" if cause else ""
 
 
 def _about(host: str) -> str:

@@ -40,17 +40,25 @@ class Body:
             raise BodyBroken("its body is packed in a way that was not asked for")
         self._max_bytes = max_bytes
         self._gathered = bytearray()
+        self._taken_bytes = 0
         self._inflater: _Inflater | None = None
         self._held_back = b""
 
     def feed(self, data: bytes) -> None:
         """Take the next piece. Raises BodyTooLarge, BodyBroken."""
         self._gathered += self._inflated(data) if self._is_packed else data
-        if len(self._gathered) > self._max_bytes:
+        if self._taken_bytes + len(self._gathered) > self._max_bytes:
             raise BodyTooLarge
 
+    def take(self) -> bytes:
+        """Return what is unpacked and was not taken yet; for the limit it still counts."""
+        piece = bytes(self._gathered)
+        self._gathered.clear()
+        self._taken_bytes += len(piece)
+        return piece
+
     def finish(self) -> bytes:
-        """Return the whole body. Raises BodyBroken when its packing does not end."""
+        """Return what was not taken. Raises BodyBroken when its packing does not end."""
         is_begun = self._inflater is not None or self._held_back
         if is_begun and not (self._inflater and self._inflater.eof):
             raise BodyBroken("its packed body ends too early")
@@ -73,7 +81,7 @@ class Body:
         return self._unpacked_by(self._inflater, data)
 
     def _unpacked_by(self, inflater: _Inflater, data: bytes) -> bytes:
-        room = self._max_bytes - len(self._gathered)
+        room = self._max_bytes - self._taken_bytes - len(self._gathered)
         try:
             unpacked = inflater.decompress(data, room + 1)
         except zlib.error:
