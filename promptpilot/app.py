@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -23,14 +22,14 @@ from promptpilot.engine.principal import Principal
 from promptpilot.errors import Unauthenticated
 from promptpilot.front.http import GraphQLEndpoint
 from promptpilot.front.limits import Limits
-from promptpilot.front.websocket import GraphQLSocket, SocketSession
+from promptpilot.front.session import Session
+from promptpilot.front.websocket import GraphQLSocket
+from promptpilot.graphql_terms import ANONYMOUS, SIGNED_IN, graphql_terms, limits_of
 from promptpilot.models.migrate import pending
 from promptpilot.rest.errors import RETRY_AFTER_SECONDS, problem
 from promptpilot.rest.health import Health, live
 from promptpilot.rest.routes import not_allowed, not_found, rest_routes
-from promptpilot.schema import schema
 from promptpilot.schema.context import Context
-from promptpilot.schema.server import MAX_QUERY_DEPTH
 from promptpilot.settings import Settings
 
 _CODE_TRY_AGAIN_LATER = 1013
@@ -98,20 +97,13 @@ def create_app(backbone: Backbone, engine: Engine) -> ASGIApp:
 
 
 def _graphql_routes(settings: Settings, engine: Engine) -> list[BaseRoute]:
-    limits = replace(
-        Limits(max_depth=MAX_QUERY_DEPTH), is_introspection_allowed=settings.introspection
-    )
-    callers = Callers(engine)
+    callers = Callers(engine, limits_of(settings))
+    terms = graphql_terms(settings, engine.clock)
     endpoint = GraphQLEndpoint(
-        schema, context=callers.context, limits=limits, profile=settings.graphql_profile.value
+        terms, session=callers.of_request, profile=settings.graphql_profile.value
     )
     socket = GraphQLSocket(
-        schema,
-        documents=endpoint.documents,
-        context=callers.session,
-        limits=limits,
-        allowed_origins=settings.allowed_origins,
-        clock=engine.clock,
+        terms, session=callers.of_socket, allowed_origins=settings.allowed_origins
     )
     return [Route("/graphql", endpoint), WebSocketRoute("/graphql", socket)]
 
@@ -119,25 +111,31 @@ def _graphql_routes(settings: Settings, engine: Engine) -> list[BaseRoute]:
 class Callers:
     """Finds out who calls, over HTTP and on a socket."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, limits: Limits) -> None:
         self._engine = engine
+        self._limits = limits
 
-    async def context(self, request: Request) -> Context:
-        """Return the context of a request; without a token nobody is signed in."""
-        return Context.of(self._engine, await self._principal(_header(request)))
+    async def of_request(self, request: Request) -> Session:
+        """Return who sends a request; without a token nobody is signed in."""
+        return await self._session(request, _header(request))
 
-    async def session(self, socket: WebSocket, payload: Mapping[str, Any]) -> SocketSession:
+    async def of_socket(self, socket: WebSocket, payload: Mapping[str, Any]) -> Session:
         """Return who speaks on a socket, by `authorization` in its first message or its header."""
         given = payload.get("authorization", payload.get("Authorization"))
         if given is not None and not isinstance(given, str):
             raise Unauthenticated("`authorization` in connection_init must be a text.")
-        authorization = given or _header(socket)
-        principal = await self._principal(authorization)
+        return await self._session(socket, given or _header(socket))
+
+    async def _session(self, connection: HTTPConnection, authorization: str) -> Session:
+        principal, address = await self._principal(authorization), _address(connection)
 
         async def check() -> None:
-            await self._principal(authorization)  # a token may be revoked while a socket is open
+            await self._principal(authorization)  # a token may be revoked while a stream is open
 
-        return SocketSession(lambda: Context.of(self._engine, principal), _expiry(principal), check)
+        def new_context() -> Context:
+            return Context.of(self._engine, principal, address, self._limits)
+
+        return Session(new_context, _expiry(principal), check, _key(principal, address))
 
     async def _principal(self, authorization: str) -> Principal | None:
         if not authorization:
@@ -150,6 +148,17 @@ class Callers:
 
 def _header(connection: HTTPConnection) -> str:
     return connection.headers.get("authorization", "")
+
+
+def _address(connection: HTTPConnection) -> str | None:
+    return connection.client.host if connection.client else None
+
+
+def _key(principal: Principal | None, address: str | None) -> str:
+    """Return what a caller's operations are counted by: who they are, or where they come from."""
+    if principal is not None:
+        return f"{SIGNED_IN}:{principal.user_id}"
+    return f"{ANONYMOUS}:{address or ''}"
 
 
 def _expiry(principal: Principal | None) -> datetime | None:

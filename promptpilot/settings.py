@@ -14,21 +14,26 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import ConfigDict, Field, SecretStr, ValidationError
 
 from promptpilot.errors import Misconfigured
+from promptpilot.graphql_settings import GraphqlSettings
 from promptpilot.setting_values import (
     AddressRanges,
+    ApiKey,
     Count,
     DatabaseUrl,
+    Endpoint,
     Folder,
     GraphqlProfile,
     Host,
+    IssuerUrl,
     JwtSecret,
     LogFormat,
     LogLevel,
     MasterKeys,
     Mode,
+    ModelName,
     Origins,
     PublicUrl,
     RedisUrl,
@@ -54,7 +59,7 @@ _DATA_DIR = "./.promptpilot"
 _MIB = 1024 * 1024
 
 
-class Settings(BaseModel):
+class Settings(GraphqlSettings):
     """The settings of one process. Read them with from_env()."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
@@ -104,8 +109,31 @@ class Settings(BaseModel):
     jwt_secret: JwtSecret = Field(
         default=SecretStr(""),
         alias="PROMPTPILOT_JWT_SECRET",
-        description="Signs session tokens; at least 32 bytes (`openssl rand -base64 48`). "
-        "Embedded makes one; production needs it.",
+        description="Signs session tokens: at least 32 bytes (`openssl rand -base64 48`, HS256) or "
+        "an Ed25519 private key in PEM (EdDSA). Embedded makes one; production needs it.",
+    )
+    oidc_issuer: IssuerUrl = Field(
+        default="",
+        alias="PROMPTPILOT_OIDC_ISSUER",
+        description="OpenID Connect issuer whose tokens are taken beside sessions, such as "
+        "`https://id.example.org`. Off when not set.",
+    )
+    oidc_audience: str = Field(
+        default="promptpilot",
+        alias="PROMPTPILOT_OIDC_AUDIENCE",
+        description="Audience that tokens of the OpenID Connect issuer must name.",
+    )
+    oidc_jwks_url: IssuerUrl = Field(
+        default="",
+        alias="PROMPTPILOT_OIDC_JWKS_URL",
+        description="Where the issuer publishes its keys; asked of its discovery document when "
+        "not set.",
+    )
+    oidc_accounts: bool = Field(
+        default=True,
+        alias="PROMPTPILOT_OIDC_ACCOUNTS",
+        description="Whether a user whom the issuer proves for the first time gets an account: "
+        "`true` or `false`.",
     )
     master_keys: MasterKeys = Field(
         default=SecretStr(""),
@@ -214,6 +242,48 @@ class Settings(BaseModel):
         "`127.0.0.1:8080, 10.0.0.0/8, [::1]:9000`, parted by commas; no names.",
     )
 
+    environment_credentials: bool = Field(
+        alias="PROMPTPILOT_ENVIRONMENT_CREDENTIALS",
+        description="Whether steps without a credential of their workspace may use the keys below: "
+        "`true` (default in embedded) or `false` (default in production).",
+    )
+    openai_api_key: ApiKey = Field(
+        default=SecretStr(""),
+        alias="OPENAI_API_KEY",
+        description="The server's own key for OpenAI.",
+    )
+    anthropic_api_key: ApiKey = Field(
+        default=SecretStr(""),
+        alias="ANTHROPIC_API_KEY",
+        description="The server's own key for Anthropic.",
+    )
+    google_api_key: ApiKey = Field(
+        default=SecretStr(""),
+        alias="GOOGLE_API_KEY",
+        description="The server's own key for Google Gemini.",
+    )
+    gemini_api_key: ApiKey = Field(
+        default=SecretStr(""),
+        alias="GEMINI_API_KEY",
+        description="The same, read when `GOOGLE_API_KEY` is not set.",
+    )
+    azure_openai_api_key: ApiKey = Field(
+        default=SecretStr(""),
+        alias="AZURE_OPENAI_API_KEY",
+        description="The server's own key for Azure OpenAI; it needs `AZURE_OPENAI_ENDPOINT` too.",
+    )
+    azure_openai_endpoint: Endpoint = Field(
+        default="",
+        alias="AZURE_OPENAI_ENDPOINT",
+        description="Address of the Azure OpenAI resource, `https://….openai.azure.com`.",
+    )
+    example_model: ModelName = Field(
+        default="",
+        alias="PROMPTPILOT_EXAMPLE_MODEL",
+        description="Model of the example that a first start makes. By default a small one of the "
+        "first provider that has a key above, or the simulator.",
+    )
+
     @property
     def is_production(self) -> bool:
         """Whether this process is a part of an installation."""
@@ -250,6 +320,7 @@ def _derived(given: Mapping[str, str]) -> dict[str, str]:
         "PROMPTPILOT_PUBLIC_URL": f"http://{_reachable(host)}:{port}",
         "PROMPTPILOT_LOG_FORMAT": LogFormat.JSON if is_production else LogFormat.CONSOLE,
         "PROMPTPILOT_REGISTRATION": Registration.CLOSED if is_production else Registration.OPEN,
+        "PROMPTPILOT_ENVIRONMENT_CREDENTIALS": "false" if is_production else "true",
     }
 
 

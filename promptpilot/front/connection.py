@@ -9,22 +9,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing, suppress
-from dataclasses import dataclass
-from datetime import datetime
+from contextlib import ExitStack, aclosing, suppress
 from typing import Any
 
 import structlog
 from graphql import GraphQLError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
-from promptpilot.clock import Clock
-from promptpilot.errors import CallerError, Unavailable
+from promptpilot.errors import CallerError, LimitExceeded, Unavailable
 from promptpilot.front.documents import is_subscription
 from promptpilot.front.encoding import dumps
 from promptpilot.front.errors import Refused, masked_exception
-from promptpilot.front.execution import Answer, Execution, formatted
-from promptpilot.front.limits import Limits
+from promptpilot.front.execution import Answer, Operation, formatted
 from promptpilot.front.messages import (
     BadMessage,
     ClientMessage,
@@ -35,6 +31,8 @@ from promptpilot.front.messages import (
     Subscribe,
     read_message,
 )
+from promptpilot.front.session import Session, Trust
+from promptpilot.front.terms import Terms
 from promptpilot.ids import new_reference
 
 log = structlog.get_logger()
@@ -43,33 +41,7 @@ _EVENTS_IN_A_ROW = 16  # after so many a source that never suspends lets others 
 _CLOSE_SECONDS = 5  # for a client that does not read; then the server drops the connection
 
 
-async def _trust() -> None:
-    """Believe that who spoke once may go on to."""
-
-
-@dataclass(frozen=True, slots=True)
-class SocketSession:
-    """Who speaks on a socket: how contexts are made, and until when; None means without end.
-
-    `check` raises a CallerError once the speaker may speak no more, before the end or without one.
-    """
-
-    operation_context: Callable[[], Any]
-    expires_at: datetime | None = None
-    check: Callable[[], Awaitable[None]] = _trust
-
-
-SessionFactory = Callable[[WebSocket, Mapping[str, Any]], Awaitable[SocketSession]]
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What all sockets of one endpoint share."""
-
-    execution: Execution
-    limits: Limits
-    session: SessionFactory
-    clock: Clock
+SessionFactory = Callable[[WebSocket, Mapping[str, Any]], Awaitable[Session]]
 
 
 class Closing(Exception):
@@ -84,10 +56,12 @@ class Closing(Exception):
 class Connection:
     """The conversation on one accepted socket."""
 
-    def __init__(self, socket: WebSocket, terms: Terms) -> None:
+    def __init__(self, socket: WebSocket, terms: Terms, new_session: SessionFactory) -> None:
         self._socket = socket
         self._terms = terms
-        self._session: SocketSession | None = None
+        self._new_session = new_session
+        self._session: Session | None = None
+        self._place = ExitStack()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._alive: set[asyncio.Task[None]] = set()  # also those that say their last word
         self._sending = asyncio.Lock()
@@ -96,6 +70,10 @@ class Connection:
     async def converse(self) -> None:
         """Serve the socket until either side closes it; on return all its operations have ended."""
         self._deadline = self._loop_time() + self._terms.limits.init_timeout.total_seconds()
+        with self._place:
+            await self._converse()
+
+    async def _converse(self) -> None:
         async with asyncio.TaskGroup() as operations:
             try:
                 await self._listen(operations)
@@ -130,7 +108,7 @@ class Connection:
         if len(text) > self._terms.limits.max_message:
             raise Closing(1009, "The message is too large.")
         try:
-            return read_message(text)
+            return read_message(text, self._terms.limits.max_json_depth)
         except BadMessage as error:
             raise Closing(4400, str(error)) from None
 
@@ -151,6 +129,10 @@ class Connection:
         if self._session is not None:
             raise Closing(4429, "Too many initialisation requests")
         session = await self._open_session(message)
+        try:
+            self._place.enter_context(self._terms.sockets.taken(session.key))
+        except LimitExceeded as error:
+            raise Closing(4429, error.message) from None
         self._session = session
         self._deadline = None
         if session.expires_at is not None:
@@ -158,9 +140,9 @@ class Connection:
             self._deadline = self._loop_time() + rest.total_seconds()
         await self._send("connection_ack")
 
-    async def _open_session(self, message: ConnectionInit) -> SocketSession:
+    async def _open_session(self, message: ConnectionInit) -> Session:
         try:
-            return await self._terms.session(self._socket, message.payload)
+            return await self._new_session(self._socket, message.payload)
         except CallerError as error:
             raise Closing(4403, f"Forbidden: {error.message}") from None
         except Unavailable as error:
@@ -203,7 +185,7 @@ class Connection:
         if task is not None:
             task.cancel()
 
-    async def _operate(self, message: Subscribe, session: SocketSession) -> None:
+    async def _operate(self, message: Subscribe, session: Session) -> None:
         try:
             await self._run(message, session)
             self._forget(message.id)
@@ -221,30 +203,28 @@ class Connection:
         if self._tasks.get(operation_id) is asyncio.current_task():
             del self._tasks[operation_id]
 
-    async def _run(self, message: Subscribe, session: SocketSession) -> None:
+    async def _run(self, message: Subscribe, session: Session) -> None:
         execution = self._terms.execution
+        await self._terms.rates.spend(session.key)
         operation = execution.prepare(message.request)
         await session.check()
-        if not is_subscription(operation.node):
+        if is_subscription(operation.node):
+            with self._terms.streams.taken(session.key):
+                await self._stream(message.id, operation, session)
+        else:
             answer = await execution.answer(operation, session.operation_context())
             await self._send_next(message.id, answer)
-            return
-        async with aclosing(execution.answers(operation, session.operation_context)) as answers:
-            count, checked_at = 0, self._loop_time()
+
+    async def _stream(self, operation_id: str, operation: Operation, session: Session) -> None:
+        new_context = session.operation_context
+        async with aclosing(self._terms.execution.answers(operation, new_context)) as answers:
+            count, trust = 0, Trust(session, self._terms.limits.trust)
             async for answer in answers:
-                checked_at = await self._check_again(session, checked_at)
-                await self._send_next(message.id, answer)
+                await trust.renew()
+                await self._send_next(operation_id, answer)
                 count += 1
                 if count % _EVENTS_IN_A_ROW == 0:
                     await asyncio.sleep(0)
-
-    async def _check_again(self, session: SocketSession, checked_at: float) -> float:
-        """Check the speaker of a stream now and then; return when that was done last."""
-        if self._loop_time() - checked_at < self._terms.limits.trust.total_seconds():
-            return checked_at
-        with suppress(Unavailable):  # nobody can tell; the stream goes on until somebody can
-            await session.check()
-        return self._loop_time()
 
     async def _send_next(self, operation_id: str, answer: Answer) -> None:
         await self._send("next", id=operation_id, payload=answer.body())

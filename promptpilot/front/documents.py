@@ -10,6 +10,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -29,6 +30,7 @@ from strawberry import Schema
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from promptpilot.front.cost import PriceList, Sizes
 from promptpilot.front.errors import Refused, Stage, coded, refusal
 from promptpilot.front.limits import Limits, measure, tokens
 
@@ -52,6 +54,11 @@ class Prepared:
 
     document: DocumentNode
     operations: Mapping[str, OperationDefinitionNode]
+    prices: Mapping[str, PriceList]
+
+    def cost(self, operation: OperationDefinitionNode, variables: Mapping[str, Any] | None) -> int:
+        """Return what one of the operations costs with these variables."""
+        return self.prices[operation.name.value if operation.name else ""].cost(variables)
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """Return the operation to execute; raise Refused where the request does not say which."""
@@ -75,7 +82,8 @@ class Prepared:
 class Documents:
     """The prepared documents of one schema, shared by all transports."""
 
-    def __init__(self, schema: Schema, limits: Limits) -> None:
+    def __init__(self, schema: Schema, limits: Limits, sizes: Sizes | None = None) -> None:
+        self._sizes = sizes or Sizes()
         self.schema = core_schema(schema)
         self._limits = limits
         self._rules = tuple(_rules(limits))
@@ -93,9 +101,17 @@ class Documents:
             return known[0]
         document = self._parse(text)
         self._check(document)
-        prepared = Prepared(document, _operations(document))
+        prepared = self._price(document)
         self._remember(text, prepared)
         return prepared
+
+    def _price(self, document: DocumentNode) -> Prepared:
+        operations = _operations(document)
+        prices = {
+            name: PriceList(self.schema, document, node, self._sizes)
+            for name, node in operations.items()
+        }
+        return Prepared(document, operations, prices)
 
     def _parse(self, text: str) -> DocumentNode:
         try:
@@ -117,7 +133,7 @@ class Documents:
             document,
             self._rules,
             max_errors=self._limits.max_errors - 1,  # graphql-core adds one that says so
-            hide_suggestions=True,
+            hide_suggestions=self._limits.hides_suggestions,
         )
         if errors:
             raise Refused([coded(error, "GRAPHQL_VALIDATION_FAILED") for error in errors])

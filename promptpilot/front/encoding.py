@@ -11,25 +11,31 @@ from typing import Any
 import orjson
 
 _LONG_NUMBER = re.compile(rb"\d{19}")
+_KEY = re.compile(r'"[ \t\r\n]*:')
 _MAX_DEPTH = 128  # what was read can be written again: orjson writes 254 levels
 
 
 class NotJson(Exception):
-    """The bytes are not JSON, or nest too deeply to be read."""
+    """The bytes are not JSON, nest too deeply to be read, or say a key twice in one object."""
 
 
 class Unwritable(Exception):
     """A value has no form in JSON: a bug of a resolver."""
 
 
-def loads(data: bytes | str) -> Any:
-    """Read JSON; raise NotJson on anything else, invalid UTF-8 and deep nesting included."""
+def loads(data: bytes | str, max_depth: int = _MAX_DEPTH) -> Any:
+    """Read JSON; raise NotJson on anything else.
+
+    Invalid UTF-8, more than `max_depth` levels and a key that stands twice in one object are
+    refused too: of two values readers pick different ones.
+    """
     try:
         value = _exact(data) if _has_long_number(data) else orjson.loads(data)
+        if _may_be_deep(data, max_depth) and _depth(value, max_depth) > max_depth:
+            raise NotJson
+        _refuse_doubles(data, value)
     except (ValueError, RecursionError):
         raise NotJson from None
-    if _may_be_deep(data) and _depth(value) > _MAX_DEPTH:
-        raise NotJson
     return value
 
 
@@ -55,16 +61,48 @@ def _exact(data: bytes | str) -> Any:
     return json.loads(data)
 
 
-def _may_be_deep(data: bytes | str) -> bool:
+def longest_list(value: Any) -> int:
+    """Return how many items the longest list inside a value of JSON has."""
+    longest, level = 0, _containers([value])
+    while level:
+        longest = max(longest, *(len(each) for each in level if isinstance(each, list)), 0)
+        level = [inner for outer in level for inner in _containers(_items(outer))]
+    return longest
+
+
+def _refuse_doubles(data: bytes | str, value: Any) -> None:
+    text = data if isinstance(data, str) else data.decode()
+    # What looks like a key is one, or is part of a text; so there is nothing to find if the
+    # value has as many keys as the text seems to have.
+    if len(_KEY.findall(text)) > _count_keys(value):
+        json.loads(text, object_pairs_hook=_without_doubles)
+
+
+def _count_keys(value: Any) -> int:
+    count, level = 0, _containers([value])
+    while level:
+        count += sum(len(each) for each in level if isinstance(each, dict))
+        level = [inner for outer in level for inner in _containers(_items(outer))]
+    return count
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return members
+
+
+def _may_be_deep(data: bytes | str, max_depth: int) -> bool:
     if isinstance(data, str):
-        return data.count("[") + data.count("{") > _MAX_DEPTH
-    return data.count(b"[") + data.count(b"{") > _MAX_DEPTH
+        return data.count("[") + data.count("{") > max_depth
+    return data.count(b"[") + data.count(b"{") > max_depth
 
 
-def _depth(value: Any) -> int:
+def _depth(value: Any, max_depth: int) -> int:
     depth = 0
     level = _containers([value])
-    while level and depth <= _MAX_DEPTH:
+    while level and depth <= max_depth:
         level = [inner for outer in level for inner in _containers(_items(outer))]
         depth += 1
     return depth

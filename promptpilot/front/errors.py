@@ -7,7 +7,7 @@ under the same reference. What the client can mend is never logged as an error.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from typing import Any
 
@@ -30,12 +30,18 @@ class Stage(Enum):
 
 
 class Refused(Exception):
-    """A request was refused before anything was executed."""
+    """A request was refused before anything was executed; `cost` is told where it is known."""
 
-    def __init__(self, errors: Sequence[GraphQLError], stage: Stage = Stage.VALIDATION) -> None:
+    def __init__(
+        self,
+        errors: Sequence[GraphQLError],
+        stage: Stage = Stage.VALIDATION,
+        cost: Mapping[str, int] | None = None,
+    ) -> None:
         super().__init__("; ".join(error.message for error in errors))
         self.errors = tuple(errors)
         self.stage = stage
+        self.cost = cost
 
 
 def refusal(message: str, code: str) -> Refused:

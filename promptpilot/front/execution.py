@@ -8,7 +8,7 @@ loader outlives the answer it was made for.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -29,8 +29,10 @@ from strawberry import Schema
 from strawberry.execution import optimized_is_awaitable
 
 from promptpilot.front.documents import Documents, Prepared
-from promptpilot.front.errors import Refused, masked, masked_exception, masked_input
+from promptpilot.front.encoding import longest_list
+from promptpilot.front.errors import Refused, masked, masked_exception, masked_input, refusal
 from promptpilot.front.limits import Limits
+from promptpilot.front.persisted import PersistedDocuments
 from promptpilot.front.request import GraphQLRequest
 
 T = TypeVar("T")
@@ -54,6 +56,7 @@ class Operation:
     request: GraphQLRequest
     prepared: Prepared
     node: OperationDefinitionNode
+    cost: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +64,23 @@ class Answer:
     """One result, fit for the client: errors are masked and bounded."""
 
     data: dict[str, Any] | None
-    errors: tuple[GraphQLError, ...] = ()
+    errors: tuple[GraphQLError, ...]
+    cost: Mapping[str, int]
 
     def body(self) -> dict[str, Any]:
         """Return the response as GraphQL writes it, errors first."""
+        extensions = {"cost": self.cost}
         if not self.errors:
-            return {"data": self.data}
-        return {"errors": formatted(self.errors), "data": self.data}
+            return {"data": self.data, "extensions": extensions}
+        return {"errors": formatted(self.errors), "data": self.data, "extensions": extensions}
+
+
+def body_of(refused: Refused) -> dict[str, Any]:
+    """Return the response to a request of which nothing was executed."""
+    body: dict[str, Any] = {"errors": formatted(refused.errors)}
+    if refused.cost is not None:
+        body["extensions"] = {"cost": refused.cost}
+    return body
 
 
 def formatted(errors: Sequence[GraphQLError]) -> list[dict[str, Any]]:
@@ -78,15 +91,45 @@ def formatted(errors: Sequence[GraphQLError]) -> list[dict[str, Any]]:
 class Execution:
     """Executes the operations of one schema."""
 
-    def __init__(self, schema: Schema, documents: Documents, limits: Limits) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        documents: Documents,
+        limits: Limits,
+        persisted: PersistedDocuments | None = None,
+    ) -> None:
         self._documents = documents
         self._limits = limits
+        self._persisted = persisted or PersistedDocuments()
         self._executor_class: type[AnyExecutor] = schema.execution_context_class
 
     def prepare(self, request: GraphQLRequest) -> Operation:
         """Return the operation to execute; raise Refused where there is none."""
-        prepared = self._documents.get(request.query)
-        return Operation(request, prepared, prepared.operation(request.operation_name))
+        prepared = self._documents.get(self._persisted.text_of(request))
+        node = prepared.operation(request.operation_name)
+        self._check_lists(request.variables)
+        cost = self._affordable(prepared.cost(node, request.variables))
+        self._persisted.learn(request)
+        return Operation(request, prepared, node, cost)
+
+    def _check_lists(self, variables: dict[str, Any] | None) -> None:
+        limit = self._limits.max_list
+        longest = longest_list(variables) if variables else 0
+        if longest > limit:
+            message = f"A list in the variables has {longest} items; at most {limit} are allowed."
+            raise refusal(message, "LIMIT_EXCEEDED")
+
+    def _affordable(self, requested: int) -> dict[str, int]:
+        maximum = self._limits.max_cost
+        cost = {"requested": requested, "maximum": maximum}
+        if requested > maximum:
+            message = (
+                f"The operation costs {requested}; at most {maximum} is allowed. Ask for smaller"
+                " pages, or for less below them."
+            )
+            error = GraphQLError(message, extensions={"code": "LIMIT_EXCEEDED"})
+            raise Refused([error], cost=cost)
+        return cost
 
     async def answer(self, operation: Operation, context: Any) -> Answer:
         """Execute a query or a mutation.
@@ -94,7 +137,8 @@ class Execution:
         Raise Refused when its variables are not acceptable, TookTooLong at the time limit.
         """
         executor = self._executor(operation, context)
-        return self._shown(await self._limited(execute_root_selection_set(executor)))
+        result = await self._limited(execute_root_selection_set(executor))
+        return self._shown(result, operation.cost)
 
     async def answers(
         self, operation: Operation, new_context: Callable[[], Any]
@@ -107,7 +151,7 @@ class Execution:
         executor = self._executor(operation, new_context())
         source: Any = await self._limited(create_source_event_stream(executor))
         if isinstance(source, ExecutionResult):
-            raise Refused(self._shown(source).errors)
+            raise Refused(self._shown(source, operation.cost).errors)
 
         def execute_event(event_executor: AnyExecutor) -> AwaitableOrValue[ExecutionResult]:
             event_executor.context_value = new_context()
@@ -117,7 +161,7 @@ class Execution:
         async with aclosing(results):
             try:
                 async for result in results:
-                    yield self._shown(result)
+                    yield self._shown(result, operation.cost)
             except TookTooLong:
                 raise
             except Exception as error:  # noqa: BLE001 -- an edge: whatever the source raises
@@ -132,7 +176,7 @@ class Execution:
             operation_name=operation.request.operation_name,
             max_coercion_errors=self._limits.max_errors - 1,
             is_awaitable=_is_awaitable,
-            hide_suggestions=True,
+            hide_suggestions=self._limits.hides_suggestions,
             operation_extensions=operation.request.extensions,
         )
         if isinstance(executor, list):
@@ -147,9 +191,9 @@ class Execution:
         except TimeoutError:
             raise TookTooLong(limit) from None
 
-    def _shown(self, result: ExecutionResult) -> Answer:
+    def _shown(self, result: ExecutionResult, cost: Mapping[str, int]) -> Answer:
         errors = (result.errors or [])[: self._limits.max_errors]
-        return Answer(result.data, tuple(masked(error) for error in errors))
+        return Answer(result.data, tuple(masked(error) for error in errors), cost)
 
 
 def _short(message: str) -> str:

@@ -31,9 +31,10 @@ _ENOUGH = 1_000_000_000  # sums stop here: spread fragments double them at every
 class Limits:
     """What the front accepts.
 
-    Units: `max_body` is bytes, `max_message` characters. A stream goes on for `trust` before its
-    caller is checked again. No document within the default limits
-    takes longer than 100 ms to prepare.
+    Units: `max_body` is bytes, `max_message` characters. `max_subscriptions` are those of one
+    socket; one caller has at most `max_caller_sockets` and `max_caller_streams` in a process. A
+    stream goes on for `trust` before its caller is checked again, and shows that it is alive every
+    `keep_alive`. No document within the default limits takes longer than 100 ms to prepare.
     """
 
     max_body: int = 256 * 1024
@@ -47,15 +48,23 @@ class Limits:
     max_fragments: int = 50
     max_repeats: int = 20
     max_digits: int = 100
+    max_cost: int = 5000
+    max_json_depth: int = 128
+    max_list: int = 10_000
     max_errors: int = 50
     max_subscriptions: int = 50
+    max_caller_sockets: int = 100
+    max_caller_streams: int = 500
     max_message: int = 256 * 1024
     cached_documents: int = 1000
     cached_tokens: int = 200_000
     timeout: timedelta = timedelta(seconds=30)
     init_timeout: timedelta = timedelta(seconds=5)
     trust: timedelta = timedelta(seconds=5)
+    keep_alive: timedelta = timedelta(seconds=12)
     is_introspection_allowed: bool = True
+    hides_suggestions: bool = True
+    is_fast: bool = True
 
 
 @dataclass(frozen=True, slots=True)

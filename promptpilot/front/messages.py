@@ -51,10 +51,10 @@ class Complete:
 ClientMessage: TypeAlias = ConnectionInit | Ping | Pong | Subscribe | Complete
 
 
-def read_message(text: str) -> ClientMessage:
+def read_message(text: str, max_depth: int) -> ClientMessage:
     """Return the message in `text`; raise BadMessage on everything that is none."""
     try:
-        message = loads(text)
+        message = loads(text, max_depth)
     except NotJson:
         raise BadMessage("A message must be JSON.") from None
     if not isinstance(message, dict):

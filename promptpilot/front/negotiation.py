@@ -7,7 +7,10 @@ from dataclasses import dataclass
 RESPONSE = "application/graphql-response+json"
 LEGACY = "application/json"
 HTML = "text/html"
+SSE = "text/event-stream"
+MULTIPART = "multipart/mixed"
 
+_SUBSCRIPTION_SPEC = "1.0"
 _WILDCARDS = ("*/*", "application/*")
 
 
@@ -15,6 +18,20 @@ _WILDCARDS = ("*/*", "application/*")
 class _Range:
     media_type: str
     quality: float
+    is_for_subscriptions: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a client takes: the type of a single answer, that of a stream; None for neither."""
+
+    media_type: str | None
+    stream: str | None
+
+
+def wish_of(accept: str | None) -> Wish:
+    """Return what the Accept header asks for."""
+    return Wish(choose(accept), choose_stream(accept))
 
 
 def choose(accept: str | None) -> str | None:
@@ -33,6 +50,19 @@ def choose(accept: str | None) -> str | None:
             return item.media_type
         if item.media_type in _WILDCARDS:
             return next((kind for kind in (LEGACY, RESPONSE) if kind not in refused), None)
+    return None
+
+
+def choose_stream(accept: str | None) -> str | None:
+    """Return the media type for answers that come one after another; None when none is named.
+
+    multipart/mixed counts only with Apollo's `subscriptionSpec`: others mean other protocols by it.
+    """
+    for item in _ranges(accept or ""):
+        if item.quality == 0:
+            continue
+        if item.media_type == SSE or (item.media_type == MULTIPART and item.is_for_subscriptions):
+            return item.media_type
     return None
 
 
@@ -60,8 +90,10 @@ def _ranges(accept: str) -> list[_Range]:
 
 def _range(part: str) -> _Range:
     media_type, *parameters = part.split(";")
-    qualities = [value for name, _, value in map(_pair, parameters) if name == "q"]
-    return _Range(media_type.strip().lower(), _quality(qualities[0]) if qualities else 1.0)
+    named = {name: value.strip('"') for name, _, value in map(_pair, parameters)}
+    quality = _quality(named["q"]) if "q" in named else 1.0
+    is_for_subscriptions = named.get("subscriptionspec") == _SUBSCRIPTION_SPEC
+    return _Range(media_type.strip().lower(), quality, is_for_subscriptions)
 
 
 def _pair(parameter: str) -> tuple[str, str, str]:

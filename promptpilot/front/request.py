@@ -15,12 +15,13 @@ class Malformed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class GraphQLRequest:
-    """One request as the client sent it."""
+    """One request as the client sent it: with a document, with its name, or with both."""
 
-    query: str
-    operation_name: str | None
-    variables: dict[str, Any] | None
-    extensions: dict[str, Any] | None
+    query: str | None
+    operation_name: str | None = None
+    variables: dict[str, Any] | None = None
+    extensions: dict[str, Any] | None = None
+    document_id: str | None = None
 
 
 def read_request(value: Any) -> GraphQLRequest:
@@ -29,15 +30,21 @@ def read_request(value: Any) -> GraphQLRequest:
         raise Malformed("Batches are not accepted; send one request at a time.")
     if not isinstance(value, Mapping):
         raise Malformed("The request must be a JSON object.")
-    query = _member(value, "query", str, "a string")
-    if query is None:
-        raise Malformed("The request has no 'query'.")
-    return GraphQLRequest(
-        query,
+    request = GraphQLRequest(
+        _member(value, "query", str, "a string"),
         _member(value, "operationName", str, "a string") or None,
         _member(value, "variables", dict, "an object"),
         _member(value, "extensions", dict, "an object"),
+        _member(value, "documentId", str, "a string"),
     )
+    if request.query is None and not _names_document(request):
+        raise Malformed("The request has no 'query'.")
+    return request
+
+
+def _names_document(request: GraphQLRequest) -> bool:
+    is_apollos = "persistedQuery" in (request.extensions or {})
+    return request.document_id is not None or is_apollos
 
 
 def _member(value: Mapping[str, Any], name: str, kind: type[T], article: str) -> T | None:

@@ -11,15 +11,9 @@ from urllib.parse import urlsplit
 
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
-from strawberry import Schema
 
-from promptpilot.clock import Clock, SystemClock
-from promptpilot.front.connection import Connection, SessionFactory, SocketSession, Terms
-from promptpilot.front.documents import Documents
-from promptpilot.front.execution import Execution
-from promptpilot.front.limits import Limits
-
-__all__ = ["PROTOCOL", "GraphQLSocket", "SocketSession"]
+from promptpilot.front.connection import Connection, SessionFactory
+from promptpilot.front.terms import Terms
 
 PROTOCOL = "graphql-transport-ws"
 
@@ -27,24 +21,20 @@ PROTOCOL = "graphql-transport-ws"
 class GraphQLSocket:
     """An ASGI app for `WebSocketRoute("/graphql", endpoint)`.
 
-    `context` gets the payload of connection_init and says who speaks; a CallerError that it raises
+    `session` gets the payload of connection_init and says who speaks; a CallerError that it raises
     closes the socket with 4403. `allowed_origins` are exact, such as "https://app.example", or
     "*"; the origin of the server itself is always allowed.
     """
 
     def __init__(
         self,
-        schema: Schema,
+        terms: Terms,
         *,
-        documents: Documents,
-        context: SessionFactory,
-        limits: Limits | None = None,
+        session: SessionFactory,
         allowed_origins: Collection[str] = (),
-        clock: Clock | None = None,
     ) -> None:
-        limits = limits or Limits()
-        execution = Execution(schema, documents, limits)
-        self._terms = Terms(execution, limits, context, clock or SystemClock())
+        self._terms = terms
+        self._session = session
         self._allowed_origins = frozenset(origin.lower() for origin in allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,7 +47,7 @@ class GraphQLSocket:
             await socket.close(4406, "Subprotocol not acceptable")
         else:
             await socket.accept(PROTOCOL)
-            await Connection(socket, self._terms).converse()
+            await Connection(socket, self._terms, self._session).converse()
 
     def _is_welcome(self, socket: WebSocket) -> bool:
         origin = socket.headers.get("origin", "").lower()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import strawberry
 
 from promptpilot.engine.api import Engine
-from promptpilot.engine.principal import Principal
+from promptpilot.engine.principal import Principal, Scope
 from promptpilot.errors import Unauthenticated
+from promptpilot.front.limits import Limits
 from promptpilot.schema.loaders import Loaders
 
 
@@ -20,16 +21,32 @@ class Context:
     engine: Engine
     principal: Principal | None
     loaders: Loaders
+    #: The network address of the caller, if it is known.
+    address: str | None = None
+    #: What one operation may cost.
+    limits: Limits = field(default_factory=Limits)
 
     @classmethod
-    def of(cls, engine: Engine, principal: Principal | None) -> Context:
+    def of(
+        cls,
+        engine: Engine,
+        principal: Principal | None,
+        address: str | None = None,
+        limits: Limits | None = None,
+    ) -> Context:
         """Make a context with fresh loaders; `principal` is None when nobody is signed in."""
-        return cls(engine, principal, Loaders(principal, engine.parts.versions))
+        loaders = Loaders(principal, engine.parts.versions)
+        return cls(engine, principal, loaders, address, limits or Limits())
 
-    def require(self) -> Principal:
-        """Return who calls; raise Unauthenticated when nobody is signed in."""
+    def require(self, scope: Scope = Scope.READ) -> Principal:
+        """Return who calls.
+
+        Raises Unauthenticated when nobody is signed in, and PermissionDenied for an access token
+        that is not good for `scope`.
+        """
         if self.principal is None:
             raise Unauthenticated("Sign in first: send the header Authorization: Bearer <token>.")
+        self.principal.require(scope)
         return self.principal
 
 

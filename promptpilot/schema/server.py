@@ -11,11 +11,9 @@ from promptpilot.engine.checks import MAX_STEPS
 from promptpilot.engine.previews import INLINE_BYTES
 from promptpilot.engine.providers.registry import PROVIDERS
 from promptpilot.engine.step_configs import ModelProvider
+from promptpilot.front.limits import Limits
 from promptpilot.schema.paging import MAX_SIZE
 from promptpilot.schema.types.server import ModelProviderInfo, ServerInfo, ServerLimits
-
-#: Deepest selection that a query may make; the front holds clients to it.
-MAX_QUERY_DEPTH: Final = 12
 
 _NAMES: Final[Mapping[ModelProvider, str]] = {
     ModelProvider.OPENAI: "OpenAI",
@@ -27,11 +25,12 @@ _NAMES: Final[Mapping[ModelProvider, str]] = {
 }
 
 
-def describe_server(settings: EngineSettings) -> ServerInfo:
+def describe_server(settings: EngineSettings, front: Limits) -> ServerInfo:
     """Return what this server is and allows."""
     limits = ServerLimits(
         max_page_size=MAX_SIZE,
-        max_query_depth=MAX_QUERY_DEPTH,
+        max_query_depth=front.max_depth,
+        max_query_cost=front.max_cost,
         max_steps=MAX_STEPS,
         max_input_bytes=settings.max_input_bytes,
         max_inline_output_bytes=INLINE_BYTES,

@@ -23,8 +23,12 @@ from promptpilot.errors import Unauthenticated, Unavailable
 from promptpilot.front.http import GraphQLEndpoint, Profile
 from promptpilot.front.limits import Limits
 from promptpilot.front.negotiation import RESPONSE
-from promptpilot.front.websocket import PROTOCOL, GraphQLSocket, SocketSession
-from tests.front.sample import SECRET, Context, Probe, schema
+from promptpilot.front.persisted import PersistedDocuments
+from promptpilot.front.quotas import Rates
+from promptpilot.front.session import Session
+from promptpilot.front.terms import Customs, Terms
+from promptpilot.front.websocket import PROTOCOL, GraphQLSocket
+from tests.front.sample import SECRET, Probe, schema
 
 JSON_BODY = {"content-type": "application/json"}
 
@@ -37,19 +41,14 @@ class Front:
     limits: Limits = field(default_factory=Limits)
     profile: Profile = "2026-09"
     allowed_origins: Collection[str] = ()
+    persisted: PersistedDocuments | None = None
+    rates: Rates | None = None
 
     def app(self) -> Starlette:
         """Return the app with both endpoints on one path."""
-        endpoint = GraphQLEndpoint(
-            schema, context=self._context, limits=self.limits, profile=self.profile
-        )
-        socket = GraphQLSocket(
-            schema,
-            documents=endpoint.documents,
-            context=self._session,
-            limits=self.limits,
-            allowed_origins=self.allowed_origins,
-        )
+        terms = Terms.of(schema, Customs(self.limits, persisted=self.persisted, rates=self.rates))
+        endpoint = GraphQLEndpoint(terms, session=self._caller, profile=self.profile)
+        socket = GraphQLSocket(terms, session=self._session, allowed_origins=self.allowed_origins)
         return Starlette(routes=[Route("/graphql", endpoint), WebSocketRoute("/graphql", socket)])
 
     async def send(
@@ -73,15 +72,17 @@ class Front:
         """POST bytes that are said to be JSON."""
         return await self.send("POST", accept, content=content, headers=JSON_BODY)
 
-    async def _context(self, request: Request) -> Context:
+    async def _caller(self, request: Request) -> Session:
         token = request.headers.get("authorization")
         if token == "Bearer wrong":
             raise Unauthenticated("The token is not known.")
         if token == "Bearer bug":
             raise RuntimeError(SECRET)
-        return self.probe.new_context()
+        lifetime = request.headers.get("x-lifetime-ms")
+        expires_at = datetime.now(UTC) + timedelta(milliseconds=int(lifetime)) if lifetime else None
+        return Session(self.probe.new_context, expires_at, key=token or "nobody")
 
-    async def _session(self, socket: WebSocket, payload: Mapping[str, Any]) -> SocketSession:
+    async def _session(self, socket: WebSocket, payload: Mapping[str, Any]) -> Session:
         token = payload.get("token")
         if token == "wrong":
             raise Unauthenticated("The token is not known.")
@@ -99,7 +100,7 @@ class Front:
             if next(checks, None) is None:
                 raise Unauthenticated("The token is revoked.")
 
-        return SocketSession(self.probe.new_context, expires_at, check)
+        return Session(self.probe.new_context, expires_at, check, token or "nobody")
 
 
 class Wire:

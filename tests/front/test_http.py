@@ -21,7 +21,7 @@ async def test_a_query_is_answered(front: Front) -> None:
     response = await front.ask("query ($n: String!) { hello(name: $n) }", variables={"n": "you"})
 
     assert response.status_code == 200
-    assert response.json() == {"data": {"hello": "Hello, you!"}}
+    assert response.json()["data"] == {"hello": "Hello, you!"}
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ async def test_the_status_follows_the_media_type_and_the_profile(
 async def test_null_members_are_the_same_as_absent_ones(front: Front, member: str) -> None:
     response = await front.ask("{ hello }", **{member: None})
 
-    assert response.json() == {"data": {"hello": "Hello, world!"}}
+    assert response.json()["data"] == {"hello": "Hello, world!"}
 
 
 async def test_two_operations_without_a_name_are_not_executed(front: Front, probe: Probe) -> None:
@@ -95,7 +95,7 @@ async def test_two_operations_without_a_name_are_not_executed(front: Front, prob
 async def test_the_named_operation_of_several_is_executed(front: Front) -> None:
     response = await front.ask('query A { hello } query B { hello(name: "B") }', operationName="B")
 
-    assert response.json() == {"data": {"hello": "Hello, B!"}}
+    assert response.json()["data"] == {"hello": "Hello, B!"}
 
 
 async def test_the_empty_operation_name_is_the_same_as_none(front: Front) -> None:
@@ -110,7 +110,7 @@ async def test_a_query_over_get_takes_empty_parameters_for_absent(
 ) -> None:
     response = await front.send("GET", params={"query": "{ hello }", **parameters})
 
-    assert response.json() == {"data": {"hello": "Hello, world!"}}
+    assert response.json()["data"] == {"hello": "Hello, world!"}
 
 
 async def test_variables_over_get_are_json(front: Front) -> None:
@@ -119,7 +119,7 @@ async def test_variables_over_get_are_json(front: Front) -> None:
     good = await front.send("GET", params={"query": query, "variables": '{"n": "you"}'})
     bad = await front.send("GET", params={"query": query, "variables": "{n}"})
 
-    assert good.json() == {"data": {"hello": "Hello, you!"}}
+    assert good.json()["data"] == {"hello": "Hello, you!"}
     assert (bad.status_code, bad.json()["errors"][0]["message"]) == (
         400,
         "'variables' is not JSON.",
@@ -142,15 +142,17 @@ async def test_other_methods_are_told_what_is_allowed(front: Front, method: str)
     assert response.json()["errors"][0]["message"] == "GraphQL is served on GET and POST."
 
 
-@pytest.mark.parametrize("accept", [RESPONSE, LEGACY, "text/event-stream", URQL])
-async def test_a_subscription_as_a_plain_post_is_not_acceptable(front: Front, accept: str) -> None:
+@pytest.mark.parametrize("accept", [RESPONSE, LEGACY, "multipart/mixed", None])
+async def test_a_subscription_as_a_plain_post_is_not_acceptable(
+    front: Front, accept: str | None
+) -> None:
     response = await front.ask("subscription { count(to: 1) }", accept)
 
     assert response.status_code == 406
     assert response.json()["errors"][0]["extensions"] == {"code": "NOT_ACCEPTABLE"}
 
 
-@pytest.mark.parametrize("accept", ["text/plain", "text/event-stream", f"{LEGACY};q=0"])
+@pytest.mark.parametrize("accept", ["text/plain", "multipart/mixed", f"{LEGACY};q=0"])
 async def test_a_client_that_takes_no_json_is_told_so_in_json(front: Front, accept: str) -> None:
     response = await front.ask("{ hello }", accept)
 
@@ -235,7 +237,7 @@ async def test_a_message_that_quotes_a_long_value_is_cut(front: Front) -> None:
 async def test_values_without_a_form_in_json_are_mended(front: Front) -> None:
     response = await front.ask("{ infinite }")
 
-    assert response.json() == {"data": {"infinite": {"value": None, "big": 2**70, "1": "\ufffd"}}}
+    assert response.json()["data"] == {"infinite": {"value": None, "big": 2**70, "1": "\ufffd"}}
 
 
 async def test_an_answer_that_cannot_be_written_is_a_fault(front: Front) -> None:

@@ -13,6 +13,8 @@ from promptpilot.front.limits import Limits
 from tests.front.endpoint import Front, Server, Wire, serving
 from tests.front.sample import SECRET, Probe
 
+FREE = {"extensions": {"cost": {"requested": 0, "maximum": 5000}}}
+
 
 async def test_a_subscription_streams_and_completes(wire: Wire) -> None:
     await wire.introduce()
@@ -20,8 +22,8 @@ async def test_a_subscription_streams_and_completes(wire: Wire) -> None:
     await wire.subscribe("subscription { count(to: 2) }", id="a")
 
     assert [await wire.receive() for _ in range(3)] == [
-        {"type": "next", "id": "a", "payload": {"data": {"count": 0}}},
-        {"type": "next", "id": "a", "payload": {"data": {"count": 1}}},
+        {"type": "next", "id": "a", "payload": {"data": {"count": 0}, **FREE}},
+        {"type": "next", "id": "a", "payload": {"data": {"count": 1}, **FREE}},
         {"type": "complete", "id": "a"},
     ]
 
@@ -40,7 +42,7 @@ async def test_queries_and_mutations_are_answered_once(
 
     await wire.subscribe(query)
 
-    assert await wire.receive() == {"type": "next", "id": "1", "payload": {"data": data}}
+    assert await wire.receive() == {"type": "next", "id": "1", "payload": {"data": data, **FREE}}
     assert await wire.receive() == {"type": "complete", "id": "1"}
 
 
@@ -50,7 +52,7 @@ async def test_variables_and_operation_name_are_heeded(wire: Wire) -> None:
 
     await wire.subscribe(query, operationName="B", variables={"n": "B"}, extensions=None)
 
-    assert (await wire.receive())["payload"] == {"data": {"hello": "Hello, B!"}}
+    assert (await wire.receive())["payload"]["data"] == {"hello": "Hello, B!"}
 
 
 @pytest.mark.parametrize(
@@ -190,7 +192,7 @@ async def test_completing_closes_the_source_and_frees_the_id(wire: Wire, probe: 
     await wire.subscribe("{ hello }", id="a")
 
     await probe.source_closed()
-    assert (await wire.receive())["payload"] == {"data": {"hello": "Hello, world!"}}
+    assert (await wire.receive())["payload"]["data"] == {"hello": "Hello, world!"}
 
 
 async def test_completing_an_unknown_operation_is_no_breach(wire: Wire) -> None:

@@ -8,6 +8,7 @@ from starlette.websockets import WebSocket
 
 from promptpilot.app import Callers
 from promptpilot.errors import Unauthenticated
+from promptpilot.front.limits import Limits
 from tests.schema.api import Api
 
 
@@ -23,7 +24,7 @@ async def test_a_revoked_token_speaks_no_more_on_an_open_socket(api: Api) -> Non
     assert api.principal is not None
     token, text = await api.engine.create_access_token(api.principal, "ci")
     socket = WebSocket({"type": "websocket", "headers": []}, _silence, _deafness)
-    session = await Callers(api.engine).session(socket, {"authorization": f"Bearer {text}"})
+    session = await Callers(api.engine, Limits()).of_socket(socket, {"authorization": f"Bearer {text}"})
     await session.check()
 
     await api.engine.revoke_access_token(api.principal, token.id)

@@ -13,6 +13,9 @@ class ServerLimits:
 
     max_page_size: int = strawberry.field(description="Largest `first` or `last`.")
     max_query_depth: int = strawberry.field(description="Deepest selection.")
+    max_query_cost: int = strawberry.field(
+        description="Costliest operation; its own cost is in `extensions.cost`."
+    )
     max_steps: int = strawberry.field(description="Most steps in a workflow.")
     max_input_bytes: int = strawberry.field(description="Largest input of an execution.")
     max_inline_output_bytes: int = strawberry.field(description="Largest output shown inline.")

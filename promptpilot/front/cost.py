@@ -1,0 +1,214 @@
+"""What an operation may cost, told from its text and variables before anything is executed.
+
+Rules: an object costs one, a list its size times what one item costs, a page what its `first` or
+`last` asks for; leaves, introspection and the wrapping of edges cost nothing. @skip and @include
+are not heeded: the cost is an upper bound. Every fragment is walked once, however often it is
+spread: its cost is a straight line over the size of the page that it stands in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLList,
+    GraphQLNamedType,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    IntValueNode,
+    OperationDefinitionNode,
+    SelectionNode,
+    SelectionSetNode,
+    ValueNode,
+    VariableNode,
+    get_named_type,
+    is_leaf_type,
+)
+
+_KEPT = 8  # prices of one operation, for different sizes of its pages
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How large the lists of a schema are taken to be where the client does not say.
+
+    `known` holds the largest size of single fields, as `Type.field`.
+    """
+
+    page: int = 20
+    max_page: int = 100
+    unknown: int = 10
+    known: Mapping[str, int] | None = None
+
+    def of(self, type_name: str, field_name: str) -> int:
+        """Return the size of a list without pages."""
+        return (self.known or {}).get(f"{type_name}.{field_name}", self.unknown)
+
+
+@dataclass(frozen=True, slots=True)
+class _Price:
+    """The cost of a selection: `fixed`, and `each` for every item of the page it stands in."""
+
+    fixed: int = 0
+    each: int = 0
+
+    def beside(self, other: _Price) -> _Price:
+        return _Price(self.fixed + other.fixed, self.each + other.each)
+
+
+_FREE = _Price()
+
+
+class PriceList:
+    """The costs of one operation; known sizes of its pages are not worked out again."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        sizes: Sizes,
+    ) -> None:
+        self._schema = schema
+        self._document = document
+        self._operation = operation
+        self._sizes = sizes
+        self._asked: tuple[str, ...] | None = None
+        self._known: dict[tuple[object, ...], int] = {}
+
+    def cost(self, variables: Mapping[str, Any] | None) -> int:
+        """Return the cost with these variables, as the client sent them."""
+        given = variables or {}
+        key = tuple(self._shown(given.get(name)) for name in self._asked or ())
+        if self._asked is not None and key in self._known:
+            return self._known[key]
+        walk = _Walk(self._schema, self._document, self._values(given), self._sizes)
+        cost = walk.operation(self._operation)
+        self._asked = tuple(sorted(walk.asked))
+        if len(self._known) < _KEPT:
+            self._known[tuple(self._shown(given.get(name)) for name in self._asked)] = cost
+        return cost
+
+    def _shown(self, value: object) -> object:
+        return value if type(value) is int else None
+
+    def _values(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        defaults = {
+            definition.variable.name.value: int(definition.default_value.value)
+            for definition in self._operation.variable_definitions or ()
+            if isinstance(definition.default_value, IntValueNode)
+        }
+        return {**defaults, **{name: value for name, value in given.items() if value is not None}}
+
+
+class _Walk:
+    """One walk over an operation and its fragments."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        variables: Mapping[str, Any],
+        sizes: Sizes,
+    ) -> None:
+        self._schema = schema
+        self._variables = variables
+        self._sizes = sizes
+        self._fragments = {
+            each.name.value: each
+            for each in document.definitions
+            if isinstance(each, FragmentDefinitionNode)
+        }
+        self._priced: dict[str, _Price] = {}
+        self.asked: set[str] = set()
+
+    def operation(self, node: OperationDefinitionNode) -> int:
+        root = self._schema.get_root_type(node.operation)
+        return self._set(node.selection_set, root).fixed
+
+    def _set(self, node: SelectionSetNode | None, parent: GraphQLNamedType | None) -> _Price:
+        price = _FREE
+        for selection in node.selections if node else ():
+            price = price.beside(self._selection(selection, parent))
+        return price
+
+    def _selection(self, node: SelectionNode, parent: GraphQLNamedType | None) -> _Price:
+        if isinstance(node, FieldNode):
+            return self._field(node, parent)
+        if isinstance(node, FragmentSpreadNode):
+            return self._fragment(node.name.value)
+        assert isinstance(node, InlineFragmentNode)  # noqa: S101 -- the grammar has no fourth selection
+        condition = node.type_condition
+        narrowed = self._schema.get_type(condition.name.value) if condition else parent
+        return self._set(node.selection_set, narrowed)
+
+    def _fragment(self, name: str) -> _Price:
+        if name not in self._priced:
+            fragment = self._fragments[name]
+            narrowed = self._schema.get_type(fragment.type_condition.name.value)
+            self._priced[name] = self._set(fragment.selection_set, narrowed)
+        return self._priced[name]
+
+    def _field(self, node: FieldNode, parent: GraphQLNamedType | None) -> _Price:
+        name = node.name.value
+        if not isinstance(parent, GraphQLObjectType | GraphQLInterfaceType) or name.startswith(
+            "__"
+        ):
+            return _FREE
+        field = parent.fields[name]
+        named = get_named_type(field.type)
+        if is_leaf_type(named):
+            return _FREE
+        inner = self._set(node.selection_set, named)
+        if _is_list(field):
+            return self._list(node, field, parent.name, _Price(1 + self._whole(inner)))
+        if parent.name.endswith("Edge") and name == "node":
+            return inner
+        return _Price(1 + inner.fixed + inner.each * self._page(node, field))
+
+    def _list(self, node: FieldNode, field: GraphQLField, parent_name: str, item: _Price) -> _Price:
+        name = node.name.value
+        if parent_name.endswith("Connection") and name in ("nodes", "edges"):
+            return _Price(0, item.fixed)
+        size = self._sizes.of(parent_name, name)
+        return _Price(item.fixed * (self._page(node, field) if "first" in field.args else size))
+
+    def _whole(self, price: _Price) -> int:
+        return price.fixed + price.each * self._sizes.page
+
+    def _page(self, node: FieldNode, field: GraphQLField) -> int:
+        asked = [
+            self._number(each.value) for each in node.arguments or () if _is_size(each.name.value)
+        ]
+        given = [number for number in asked if number is not None]
+        if "first" not in field.args or not given:
+            return self._sizes.page
+        return min(max(0, *given), self._sizes.max_page)  # more is for the resolver to refuse
+
+    def _number(self, value: ValueNode) -> int | None:
+        if isinstance(value, IntValueNode):
+            return int(value.value)
+        if isinstance(value, VariableNode):
+            self.asked.add(value.name.value)
+            number = self._variables.get(value.name.value)
+            return number if type(number) is int else None
+        return None
+
+
+def _is_size(name: str) -> bool:
+    return name in ("first", "last")
+
+
+def _is_list(field: GraphQLField) -> bool:
+    kind = field.type.of_type if isinstance(field.type, GraphQLNonNull) else field.type
+    return isinstance(kind, GraphQLList)
