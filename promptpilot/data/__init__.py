@@ -1,1 +1,1 @@
-"""Files of the example that a first start brings along."""
+"""Files that come along: those of the example of a first start, and the table of prices."""

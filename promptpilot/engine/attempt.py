@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -26,7 +27,8 @@ from promptpilot.engine.egress.messages import HttpRequest, HttpResponse
 from promptpilot.engine.lease import Lease
 from promptpilot.engine.ledger_rows import AttemptMark, Ended, Place, Usage, output_text
 from promptpilot.engine.lifecycle import StepStatus
-from promptpilot.engine.ports import HttpSender, OpenedSecrets
+from promptpilot.engine.pins import read_pins
+from promptpilot.engine.ports import AttemptOutput, HttpSender, OpenedSecrets, OutputPlace
 from promptpilot.engine.providers.base import ModelReply, ModelRequest, Provider, TextSink
 from promptpilot.engine.scope import Outcome, Progress
 from promptpilot.engine.scrub import Scrubber
@@ -40,6 +42,7 @@ from promptpilot.engine.steps.base import (
     Waiting,
 )
 from promptpilot.engine.tools import Tools
+from promptpilot.engine.unrelayed import Unrelayed
 from promptpilot.errors import InvalidInput, LeaseLost, LimitExceeded, StepFailed
 
 DEFAULT_STEP_TIMEOUT = timedelta(minutes=10)
@@ -64,6 +67,7 @@ class Attempts:
         self._claimed = claimed
         self._lease = lease
         self._tools = tools
+        self._pins = read_pins(claimed.prompt_versions)
         self._http = _FencedHttp(tools.http, lease)
         self._providers = {
             kind: _FencedProvider(each, lease) for kind, each in tools.providers.items()
@@ -73,9 +77,11 @@ class Attempts:
         """Do the work of a step. Raises `StepFailed`, whatever went wrong, or `LeaseLost`."""
         self._lease.check()
         secrets = self._tools.secrets(self._claimed.workspace_id)
-        context = self._context(place, mark, progress, secrets)
+        output = self._open_output(place, mark, secrets)
+        context = replace(self._context(place, mark, progress, secrets), output=output)
         try:
-            result = await self._run(place, mark, context)
+            with closing(output):
+                result = await self._run(place, mark, context)
         except LeaseLost:
             raise
         except StepFailed as failure:
@@ -117,7 +123,9 @@ class Attempts:
         limit = asyncio.timeout(allowed.seconds)
         try:
             async with limit:
-                return await self._tools.executors[place.step.type].run(context)
+                prompt = await self._tools.prompts.of_step(place.step, self._pins)
+                told = context if prompt is None else replace(context, prompt=prompt)
+                return await self._tools.executors[place.step.type].run(told)
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -153,7 +161,16 @@ class Attempts:
             providers=self._providers,
             http=self._http,
             secrets=secrets,
+            prices=self._tools.prices,
         )
+
+    def _open_output(
+        self, place: Place, mark: AttemptMark, secrets: OpenedSecrets
+    ) -> AttemptOutput:
+        if place.step.type is not StepType.PROMPT:
+            return Unrelayed()
+        attempt = OutputPlace(self._claimed.id, place.path, mark.number)
+        return self._tools.outputs.open(attempt, secrets)
 
     def _internal(self, place: Place, bug: BaseException, scrubber: Scrubber) -> StepFailed:
         reference = ids.new_reference()
@@ -209,7 +226,7 @@ def failed(failure: StepFailed) -> Ended:
 
 def _usage_of(calls: Sequence[dict[str, Any]]) -> Usage:
     """Return what the models that answered have cost, be their answers of use or not."""
-    answered = [call for call in calls if call.get("isSuccessful")]
+    answered = [call for call in calls if call.get("outputText") is not None]
     costs = [call["costMicros"] for call in answered]
     return Usage(
         sum(call["promptTokens"] for call in answered),
@@ -253,6 +270,8 @@ def _stored_text(output: Any, *, is_outcome_unknown: bool) -> str:
 
 def _told(failure: StepFailed, context: StepContext, scrubber: Scrubber) -> StepFailed:
     """Return the failure with what readers see of the attempt, without secrets."""
+    if not isinstance(failure, ModelsFailed) and (calls := context.shown.model_calls):
+        failure = ModelsFailed(failure, sorted(calls, key=lambda call: call["index"]))
     told = _scrubbed(failure, scrubber)
     told.shown_input = scrubber.value(context.shown.input)
     return told

@@ -20,6 +20,8 @@ from promptpilot.engine.scope import Outcome
 from promptpilot.errors import LimitExceeded
 from promptpilot.models.columns import dump_json, encode_json
 
+#: Of a call of a model, what may be large.
+_LARGE: Final = ("outputText", "toolCalls")
 #: The path under which an execution's own output is kept aside.
 EXECUTION_OUTPUT: Final = "$"
 #: Of one output, of a step or of an execution.
@@ -205,16 +207,19 @@ def shown_text(value: Any) -> str | None:
 def calls_text(calls: Sequence[dict[str, Any]]) -> str | None:
     """Return the JSON text of model calls; None if there were none.
 
-    Large answers are cut: the output of their step has them in full.
+    Large answers are cut: the output of their step has them in full. Then `isCut` is true.
     """
     return json_text([_shown_call(call) for call in calls] or None)
 
 
 def _shown_call(call: dict[str, Any]) -> dict[str, Any]:
-    answer = call.get("outputText")
-    if answer is None or _size(answer) <= INLINE_BYTES:
-        return call
-    return {**call, "outputText": cut(answer, PREVIEW_BYTES)}
+    shown = {name: cut(call[name], PREVIEW_BYTES) for name in _LARGE if _is_large(call.get(name))}
+    return {**call, **shown, "isCut": True} if shown else call
+
+
+def _is_large(value: Any) -> bool:
+    text = value if isinstance(value, str) else json_text(value or None)
+    return text is not None and _size(text) > INLINE_BYTES
 
 
 def _size(text: str) -> int:

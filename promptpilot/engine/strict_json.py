@@ -7,7 +7,7 @@ that do not fit, and more than 64 levels.
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from promptpilot.errors import InvalidInput
 from promptpilot.json_values import check_json
@@ -52,3 +52,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _constant(name: str) -> NoReturn:
     raise _Refused(f"{name} is not a JSON number")
+
+
+#: Reads the value that begins somewhere in a text, as strictly; `check_json` is still to follow.
+DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)

@@ -6,12 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from promptpilot.engine.commits import Committer
-from promptpilot.engine.ports import Feed, HttpSender, OpenedSecrets
+from promptpilot.engine.ports import Feed, HttpSender, OpenedSecrets, OutputRelay
+from promptpilot.engine.prices import PriceTable, shipped_prices
+from promptpilot.engine.prompt_library import PromptTexts
 from promptpilot.engine.providers.base import Provider
 from promptpilot.engine.providers.registry import PROVIDERS
 from promptpilot.engine.step_configs import ModelProvider, StepType
 from promptpilot.engine.steps.base import StepExecutor
 from promptpilot.engine.steps.registry import EXECUTORS
+from promptpilot.engine.unrelayed import Unrelayed
 from promptpilot.engine.versions import Versions
 from promptpilot.models.database import Database
 
@@ -28,3 +31,6 @@ class Tools:
     secrets: Callable[[str], OpenedSecrets]
     executors: Mapping[StepType, StepExecutor] = field(default_factory=lambda: EXECUTORS)
     providers: Mapping[ModelProvider, Provider] = field(default_factory=lambda: PROVIDERS)
+    prices: PriceTable = field(default_factory=shipped_prices)
+    prompts: PromptTexts = field(default_factory=PromptTexts)
+    outputs: OutputRelay = field(default_factory=Unrelayed)

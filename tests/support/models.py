@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from promptpilot.engine.accounts import Account
 from promptpilot.engine.definition import Definition, Step
+from promptpilot.engine.prices import Price, PriceTable, Rates
 from promptpilot.engine.providers.base import (
     ModelReply,
     ModelRequest,
@@ -18,6 +20,10 @@ from promptpilot.engine.providers.base import (
 from promptpilot.engine.step_configs import ModelProvider, ModelTarget, PromptConfig
 
 Answer = str | Exception | asyncio.Event
+
+_ONE = Decimal(1)
+#: What the model `m` of `asking` costs: a micro-dollar for each token.
+PRICES = PriceTable("t1", {(ModelProvider.SIMULATOR, "m"): Price(Rates(_ONE, _ONE, _ONE, _ONE))})
 
 
 class ScriptedModel:

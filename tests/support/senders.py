@@ -52,7 +52,7 @@ class FakeSecrets:
 
     async def account(self, provider: str, credential_id: str | None) -> Account:
         """Return an account of the environment."""
-        return Account("sk-test")
+        return Account("sk-test", credential_id="cr_1")
 
     async def refused(self, account: Account, words: str) -> None:
         """Forget it."""

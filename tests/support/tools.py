@@ -13,6 +13,7 @@ from promptpilot.engine.tools import Tools
 from promptpilot.engine.vault import Vault
 from promptpilot.engine.versions import Versions
 from promptpilot.models.database import Database
+from tests.support.models import PRICES
 
 #: The vault of tests; its key is no secret.
 VAULT = Vault([("k1", bytes(range(32)))])
@@ -34,6 +35,7 @@ def make_tools(
         "versions": versions or Versions(),
         "feed": feed,
         "http": HttpClient(),
+        "prices": PRICES,
         "secrets": SecretStore(database, VAULT, clock or SystemClock()).open_for,
     }
     return Tools(**{**given, **others})

@@ -17,6 +17,7 @@ from promptpilot.engine.definition import Step
 from promptpilot.engine.expression import parse
 from promptpilot.engine.lifecycle import WaitReason
 from promptpilot.engine.ports import HttpSender, OutputSink, StepSecrets
+from promptpilot.engine.prices import PriceTable, shipped_prices
 from promptpilot.engine.prompt_texts import PromptText
 from promptpilot.engine.providers.base import Provider
 from promptpilot.engine.step_configs import ModelProvider
@@ -27,10 +28,11 @@ from promptpilot.errors import StepFailed
 class Shown:
     """What readers see of what a step was given, told by its executor before it does its work.
 
-    So it is known of an attempt that fails as well.
+    So it is known of an attempt that fails as well. `model_calls` are the calls that are over.
     """
 
     input: Any = None
+    model_calls: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Unwatched:
@@ -60,6 +62,7 @@ class StepContext:
     prompt: PromptText | None = None
     earlier_calls: Sequence[Mapping[str, Any]] = ()
     output: OutputSink = field(default_factory=Unwatched)
+    prices: PriceTable = field(default_factory=shipped_prices)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from promptpilot.engine.accounts import Account
 from promptpilot.engine.definition import Step
-from promptpilot.engine.providers.base import ModelReply, ModelRequest, TextSink
+from promptpilot.engine.prices import Price, PriceTable, Rates
+from promptpilot.engine.providers.base import ModelReply, ModelRequest, TextSink, Tokens
 from promptpilot.engine.step_configs import (
     ModelErrorPolicy,
     ModelProvider,
@@ -24,6 +26,9 @@ from promptpilot.engine.steps.prompt import PromptStep
 from promptpilot.errors import StepFailed
 from tests.support.contexts import context
 
+#: Ten tokens sent and one received cost five micro-dollars.
+RATES = Rates(Decimal("0.4"), Decimal(1), Decimal(0), Decimal(0))
+PRICES = PriceTable("t1", {(ModelProvider.OPENAI, name): Price(RATES) for name in "mxyz"})
 FALLBACK = ModelRouting(RoutingMode.FALLBACK)
 CONTINUE = ModelRouting(on_error=ModelErrorPolicy.CONTINUE)
 
@@ -35,7 +40,6 @@ class Models:
     asked: list[ModelRequest] = field(default_factory=list)
     at_once: int = 0
     most_at_once: int = 0
-    cost: int | None = 5
 
     async def complete(
         self, request: ModelRequest, account: Account | None, on_text: TextSink
@@ -56,6 +60,8 @@ class Models:
             finish_reason="stop",
             tokens=Tokens(10, 1),
             latency_ms=7,
+            first_token_ms=2,
+            request_id=f"r-{request.model}",
         )
 
 
@@ -74,7 +80,8 @@ def asking(*names: str, **others: Any) -> Step:
 async def ask(models: Models, step: Step, attempt: int = 1) -> Done:
     """Run the step."""
     providers = {ModelProvider.OPENAI: models}
-    return await PromptStep().run(context(step, providers=providers, attempt=attempt, n="Ada"))
+    given = context(step, providers=providers, attempt=attempt, n="Ada")
+    return await PromptStep().run(replace(given, prices=PRICES))
 
 
 async def test_a_model_is_asked_what_the_template_says(models: Models) -> None:
@@ -99,9 +106,12 @@ async def test_every_call_is_documented(models: Models) -> None:
     (call,) = (await ask(models, asking("m"), attempt=3)).model_calls
 
     assert call == {
-        "provider": "OPENAI", "model": "m", "label": "l-m", "attempt": 3, "isSuccessful": True,
-        "outputText": "m", "finishReason": "stop", "latencyMs": 7, "promptTokens": 10,
-        "completionTokens": 1, "costMicros": 5, "error": None, "isSimulated": False,
+        "index": 0, "provider": "OPENAI", "model": "m", "label": "l-m", "attempt": 3,
+        "isSuccessful": True, "outputText": "m", "finishReason": "stop", "toolCalls": [],
+        "latencyMs": 7, "firstTokenMs": 2, "promptTokens": 10, "completionTokens": 1,
+        "cachedTokens": 0, "cacheWriteTokens": 0, "reasoningTokens": 0, "costMicros": 5,
+        "priceVersion": "t1", "requestId": "r-m", "credentialId": "cr_1", "warnings": [],
+        "error": None, "isSimulated": False,
     }  # fmt: skip
 
 
@@ -167,9 +177,11 @@ async def test_a_disabled_model_is_not_asked(models: Models) -> None:
 
 
 async def test_a_cost_that_is_unknown_makes_the_sum_unknown(models: Models) -> None:
-    models.cost = None
+    done = await ask(models, asking("x", "priceless"))
 
-    assert (await ask(models, asking("x"))).cost_micros is None
+    assert done.cost_micros is None
+    assert [call["costMicros"] for call in done.model_calls] == [5, None]
+    assert "price of priceless of OPENAI is not known" in done.model_calls[1]["warnings"][0]
 
 
 async def test_a_provider_that_this_server_lacks_is_a_failed_call() -> None:
