@@ -11,6 +11,7 @@ PromptPilotError(code)
 │   ├── NotFound           no such object, or the caller may not know that it exists
 │   ├── Conflict           somebody changed the object in between
 │   ├── InvalidStatus      the object's status forbids this
+│   ├── CredentialUnavailable a model provider cannot be used with the credentials at hand
 │   ├── IdempotencyMismatch the key was used before with different arguments
 │   ├── SignatureInvalid   a call does not prove who sent it
 │   ├── PayloadTooLarge    a body is over its limit
@@ -122,6 +123,18 @@ class InvalidStatus(CallerError):
         self.status = status
 
 
+class CredentialUnavailable(CallerError):
+    """A model provider cannot be used with the credentials at hand. `providers` names which."""
+
+    code: ClassVar[str] = "CREDENTIAL_UNAVAILABLE"
+
+    def __init__(
+        self, message: str, providers: Sequence[str] = (), path: Sequence[str | int] = ()
+    ) -> None:
+        super().__init__(message, path)
+        self.providers = tuple(providers)
+
+
 class IdempotencyMismatch(CallerError):
     """The idempotency key was used before with different arguments."""
 
@@ -139,13 +152,23 @@ class SignatureInvalid(CallerError):
 
 
 class LimitExceeded(CallerError):
-    """A size or a quota limit would be passed. `limit` is its value."""
+    """A size or a quota limit would be passed. `limit` is its value.
+
+    `retry_after` is when trying again can succeed; None means never.
+    """
 
     code: ClassVar[str] = "LIMIT_EXCEEDED"
 
-    def __init__(self, message: str, limit: int, path: Sequence[str | int] = ()) -> None:
+    def __init__(
+        self,
+        message: str,
+        limit: int,
+        path: Sequence[str | int] = (),
+        retry_after: datetime | None = None,
+    ) -> None:
         super().__init__(message, path)
         self.limit = limit
+        self.retry_after = retry_after
 
 
 class PayloadTooLarge(LimitExceeded):

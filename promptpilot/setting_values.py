@@ -33,6 +33,8 @@ _MAX_DIGITS = 12
 _MAX_PORT = 65_535
 _RANGE_IN_BRACKETS = re.compile(r"\[([0-9A-Fa-f:./]+)\](?::([0-9]{1,5}))?")
 _RANGE_OF_V4 = re.compile(r"([0-9./]+)(?::([0-9]{1,5}))?")
+_API_KEY = re.compile(r"[!-~]{1,8192}")
+_MODEL = re.compile(r"[!-~]{1,200}")
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 
 
@@ -203,6 +205,12 @@ def _check_redis(url: str) -> str:
     return url
 
 
+def _check_issuer(url: str) -> str:
+    if url and not url.startswith(("https://", "http://")):
+        raise ValueError("it must begin with https:// or http://")
+    return url
+
+
 def _check_jwt_secret(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
     if text and len(text.encode("utf-8", "surrogateescape")) < MIN_JWT_SECRET_BYTES:
@@ -220,6 +228,12 @@ def _check_master_keys(keys: SecretStr) -> SecretStr:
     return keys
 
 
+def _check_api_key(key: SecretStr) -> SecretStr:
+    if key.get_secret_value() and not _API_KEY.fullmatch(key.get_secret_value().strip()):
+        raise ValueError("it must be the key alone: visible ASCII characters without a space")
+    return SecretStr(key.get_secret_value().strip())
+
+
 def _check_origin(url: str) -> str:
     parts = urlsplit(url)
     has_more = parts.path or parts.query or parts.fragment or "@" in parts.netloc
@@ -228,6 +242,16 @@ def _check_origin(url: str) -> str:
     if parts.port == 0:
         raise ValueError("its port must be 1 to 65535")
     return url
+
+
+def _check_endpoint(url: str) -> str:
+    return _check_origin(url.rstrip("/")) if url else url
+
+
+def _check_model(name: str) -> str:
+    if name and not _MODEL.fullmatch(name):
+        raise ValueError("it must be the name of a model, without a space")
+    return name
 
 
 def _check_public_url(url: str) -> str:
@@ -241,8 +265,12 @@ Seconds = Annotated[timedelta, BeforeValidator(_read_seconds)]
 DatabaseUrl = Annotated[str, AfterValidator(_check_database)]
 RedisUrl = Annotated[str, AfterValidator(_check_redis)]
 PublicUrl = Annotated[str, AfterValidator(_check_public_url)]
+IssuerUrl = Annotated[str, AfterValidator(_check_issuer)]
 JwtSecret = Annotated[SecretStr, AfterValidator(_check_jwt_secret)]
 MasterKeys = Annotated[SecretStr, AfterValidator(_check_master_keys)]
+ApiKey = Annotated[SecretStr, AfterValidator(_check_api_key)]
+Endpoint = Annotated[str, AfterValidator(_check_endpoint)]
+ModelName = Annotated[str, AfterValidator(_check_model)]
 Origin = Annotated[str, AfterValidator(_check_origin)]
 Origins = Annotated[tuple[Origin, ...], BeforeValidator(_read_list)]
 AddressRanges = Annotated[

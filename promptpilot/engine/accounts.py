@@ -16,3 +16,12 @@ class Account:
     secret: str = field(repr=False)
     base_url: str | None = None
     credential_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What a provider said to a key. `words` are its own, without the key, when it refused it."""
+
+    is_accepted: bool
+    latency_ms: int
+    words: str = ""

@@ -7,9 +7,9 @@ from typing import TypeVar
 from promptpilot import ids
 from promptpilot.engine.principal import Principal
 from promptpilot.errors import NotFound
-from promptpilot.models import AccessToken, Prompt, Trigger, Workflow
+from promptpilot.models import AccessToken, Credential, Prompt, Trigger, Workflow
 
-Owned = TypeVar("Owned", Workflow, Trigger, Prompt, AccessToken)
+Owned = TypeVar("Owned", Workflow, Trigger, Prompt, AccessToken, Credential)
 Path = tuple[str, ...]
 
 #: Where the id stands in the arguments of most verbs.

@@ -12,6 +12,7 @@ from typing import Final
 
 from promptpilot.clock import Clock
 from promptpilot.engine import signing
+from promptpilot.engine.audit import AuditAction, note
 from promptpilot.engine.principal import Principal
 from promptpilot.engine.vault import Vault, VaultError
 from promptpilot.errors import Conflict, InvalidInput
@@ -60,7 +61,7 @@ class SigningSecrets:
         fresh = self._new_row(principal.workspace_id, text)
         for _ in range(_TRIES):
             row = await self._row_or(fresh)
-            if await self._overwrite(row, fresh, timedelta(seconds=grace_seconds)):
+            if await self._overwrite(principal, row, fresh, timedelta(seconds=grace_seconds)):
                 return await SigningSecret.get(workspace_id=principal.workspace_id), text
         raise Conflict("Others change the signing secret all the time. Try again.")
 
@@ -77,7 +78,9 @@ class SigningSecrets:
         )
         return await SigningSecret.get(workspace_id=fresh.workspace_id)
 
-    async def _overwrite(self, row: SigningSecret, fresh: SigningSecret, grace: timedelta) -> bool:
+    async def _overwrite(
+        self, principal: Principal, row: SigningSecret, fresh: SigningSecret, grace: timedelta
+    ) -> bool:
         """Store `fresh` in place of what was read as `row`; tell whether it is stored now."""
         if row.secret_sealed == fresh.secret_sealed:  # it is the first one, or was stored already
             return True
@@ -91,21 +94,31 @@ class SigningSecrets:
             "previous_secret_until": fresh.updated_at + grace if grace else None,
             "updated_at": fresh.updated_at,
         }
-        return await self._database.retry(partial(stored.update, **columns)) > 0
+
+        async def store() -> int:
+            async with self._database.transaction():
+                count = await stored.update(**columns)
+                if count:
+                    done, at = AuditAction.SIGNING_SECRET_ROTATED, fresh.updated_at
+                    await note(principal, done, row.workspace_id, at)
+                return count
+
+        return await self._database.retry(store) > 0
 
     def _new_row(self, workspace_id: str, text: str) -> SigningSecret:
         now = self._clock.now()
         return SigningSecret(
             workspace_id=workspace_id,
-            secret_sealed=self._vault.seal(text, _context(workspace_id)),
+            secret_sealed=self._vault.seal(text, signing_context(workspace_id)),
             secret_preview=signing.preview(text),
             created_at=now,
             updated_at=now,
         )
 
     def _open(self, workspace_id: str, sealed: str) -> str:
-        return self._vault.open(sealed, _context(workspace_id)).reveal()
+        return self._vault.open(sealed, signing_context(workspace_id)).reveal()
 
 
-def _context(workspace_id: str) -> str:
+def signing_context(workspace_id: str) -> str:
+    """Return what the signing secret of a workspace is bound to."""
     return f"{workspace_id}|{workspace_id}|signing"

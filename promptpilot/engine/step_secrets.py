@@ -12,6 +12,7 @@ from typing import NoReturn
 from promptpilot import ids
 from promptpilot.clock import Clock
 from promptpilot.engine.accounts import Account
+from promptpilot.engine.credential_accounts import CredentialAccounts, OpenedAccount
 from promptpilot.engine.signing_secrets import SigningSecrets
 from promptpilot.engine.vault import Vault, VaultError
 from promptpilot.errors import StepFailed
@@ -22,10 +23,18 @@ from promptpilot.models.database import Database
 class SecretStore:
     """Seals secrets into rows, and hands out what opens them."""
 
-    def __init__(self, database: Database, vault: Vault, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        clock: Clock,
+        environment: Mapping[str, Account] | None = None,
+    ) -> None:
+        """`environment` holds the server's own keys for models, by provider."""
         self._vault = vault
         self._clock = clock
         self._signing = SigningSecrets(database, vault, clock)
+        self._accounts = CredentialAccounts(database, vault, clock, environment)
 
     def seal(self, workspace_id: str, text: str) -> StepSecret:
         """Return the row, not yet stored, that keeps `text` for a workspace."""
@@ -33,22 +42,30 @@ class SecretStore:
         return StepSecret(
             id=secret_id,
             workspace_id=workspace_id,
-            secret_sealed=self._vault.seal(text, _context(workspace_id, secret_id)),
+            secret_sealed=self._vault.seal(text, header_context(workspace_id, secret_id)),
             created_at=self._clock.now(),
         )
 
     def open_for(self, workspace_id: str) -> OpenedSecrets:
         """Return what opens the secrets of a workspace for one step."""
-        return OpenedSecrets(workspace_id, self._vault, self._signing)
+        return OpenedSecrets(workspace_id, self._vault, self._signing, self._accounts)
 
 
 class OpenedSecrets:
     """The secrets of one workspace, for one step; fills the port `StepSecrets`."""
 
-    def __init__(self, workspace_id: str, vault: Vault, signing: SigningSecrets) -> None:
+    def __init__(
+        self,
+        workspace_id: str,
+        vault: Vault,
+        signing: SigningSecrets,
+        accounts: CredentialAccounts,
+    ) -> None:
         self._workspace_id = workspace_id
         self._vault = vault
         self._signing = signing
+        self._accounts = accounts
+        self._opened: dict[Account, OpenedAccount] = {}
         self._revealed: dict[str, None] = {}
 
     @property
@@ -85,15 +102,23 @@ class OpenedSecrets:
         return opened
 
     async def account(self, provider: str, credential_id: str | None) -> Account:
-        """Return what to reach a provider with. Raises `StepFailed` CREDENTIAL_MISSING."""
-        message = f"No credential for {provider} is stored; make one with createModelCredential."
-        raise StepFailed(message, "CREDENTIAL_MISSING")
+        """Return what to reach a provider with: the credential named, or the workspace's own.
+
+        Raises `StepFailed` CREDENTIAL_MISSING, CREDENTIAL_REVOKED or CREDENTIAL_EXPIRED.
+        """
+        opened = await self._accounts.find(self._workspace_id, provider, credential_id)
+        self._opened[opened.account] = opened
+        self._remember([opened.account.secret])
+        return opened.account
 
     async def refused(self, account: Account, words: str) -> None:
-        """Note that the provider refused the account."""
+        """Note that the provider refused the account, in its words, without any secret."""
+        if account in self._opened:
+            await self._accounts.refused(self._workspace_id, self._opened[account], words)
 
     def _open(self, row: StepSecret) -> str:
-        return self._vault.open(row.secret_sealed, _context(self._workspace_id, row.id)).reveal()
+        context = header_context(self._workspace_id, row.id)
+        return self._vault.open(row.secret_sealed, context).reveal()
 
     def _remember(self, texts: Iterable[str]) -> None:
         self._revealed.update(dict.fromkeys(texts))
@@ -107,5 +132,6 @@ def _refuse() -> NoReturn:
     raise StepFailed(message, "CREDENTIAL_MISSING") from None
 
 
-def _context(workspace_id: str, secret_id: str) -> str:
+def header_context(workspace_id: str, secret_id: str) -> str:
+    """Return what the value of a secret header is bound to."""
     return f"{workspace_id}|{secret_id}|header"

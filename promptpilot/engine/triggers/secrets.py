@@ -77,7 +77,7 @@ class TriggerSecrets:
 
     def columns(self, workspace_id: str, trigger_id: str, text: str) -> Columns:
         """Return the columns that make `text` the only signing secret of a trigger."""
-        sealed = self._vault.seal(text, _context(workspace_id, trigger_id))
+        sealed = self._vault.seal(text, trigger_context(workspace_id, trigger_id))
         preview = signatures.preview(text)
         return {**NO_SECRET, "secret_sealed": sealed, "secret_preview": preview}
 
@@ -86,7 +86,7 @@ class TriggerSecrets:
         until = sealed.previous_until
         is_in_grace = until is not None and now < until
         stored = [sealed.current, sealed.previous if is_in_grace else None]
-        context = _context(sealed.workspace_id, sealed.trigger_id)
+        context = trigger_context(sealed.workspace_id, sealed.trigger_id)
         return [self._vault.open(text, context).reveal() for text in stored if text is not None]
 
 
@@ -124,5 +124,6 @@ def _key_columns(text: str) -> Columns:
     return {**NO_SECRET, "secret_sha256": hash_access_token(text), "secret_preview": preview}
 
 
-def _context(workspace_id: str, trigger_id: str) -> str:
+def trigger_context(workspace_id: str, trigger_id: str) -> str:
+    """Return what the secret of a trigger is bound to."""
     return f"{workspace_id}|{trigger_id}|secret"
