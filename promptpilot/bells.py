@@ -32,8 +32,10 @@ WAKE_JOB = "wake"
 HEALTH_KEY = "pp:worker-health"
 #: Says who rings because something became due, and whether a job was laid into the queue.
 DOOR_CHANNEL = "pp:door"
-#: Says who rings and which executions have new events, parted by spaces.
+#: Says who rings and which executions have new events, parted by spaces; what begins with the
+#: mark names a running step whose output grew.
 FEED_CHANNEL = "pp:feed"
+OUTPUT_MARK = "~"
 #: Its absence says that Redis lost its data, and with it the rings.
 ALIVE_KEY = "pp:alive"
 
@@ -101,12 +103,13 @@ class RedisBells:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._origin = ids.new_reference()
+        self.origin = ids.new_reference()
         self._redis = connect(url)
         self._ear = connect(url, None)
         self._runners = LocalWaker()
         self._doors = LocalWaker()
         self._feed = LocalFeed()
+        self._output_calls: list[Callable[[Collection[str] | None], None]] = []
         self._rung = asyncio.Event()
         self._news: dict[str, None] = {}
         self._is_due = False
@@ -142,6 +145,13 @@ class RedisBells:
     def call_door(self, callback: Callable[[], None]) -> None:
         """Have `callback` called when a job lies in the queue."""
         self._doors.call(callback)
+
+    def call_output(self, callback: Callable[[Collection[str] | None], None]) -> None:
+        """Have `callback` called with the names under which output grew elsewhere.
+
+        None means that rings may have been missed.
+        """
+        self._output_calls.append(callback)
 
     # The breaker
 
@@ -209,10 +219,10 @@ class RedisBells:
         self._news.clear()
         async with self._redis.pipeline(transaction=False) as pipe:
             if is_due or has_job:
-                pipe.publish(DOOR_CHANNEL, f"{self._origin} {WAKE_JOB if has_job else ''}")
+                pipe.publish(DOOR_CHANNEL, f"{self.origin} {WAKE_JOB if has_job else ''}")
             for start in range(0, len(news), _MAX_IDS):
                 execution_ids = " ".join(news[start : start + _MAX_IDS])
-                pipe.publish(FEED_CHANNEL, f"{self._origin} {execution_ids}")
+                pipe.publish(FEED_CHANNEL, f"{self.origin} {execution_ids}")
             if has_job:
                 pipe.zremrangebyrank(QUEUE, 0, -1 - _MAX_JOBS)
             if len(pipe):
@@ -275,6 +285,7 @@ class RedisBells:
         if message["type"] == "subscribe":  # rings may have been missed before
             self._runners.wake()
             self._feed.ring_all()
+            self._tell_outputs(None)
         elif message["type"] != "message":
             return
         elif message["channel"] == DOOR_CHANNEL.encode():
@@ -286,11 +297,19 @@ class RedisBells:
         origin, _, job = text.partition(" ")
         if job:
             self._doors.wake()
-        if origin != self._origin:
+        if origin != self.origin:
             self._runners.wake()
 
     def _hear_news(self, text: str) -> None:
-        origin, *execution_ids = text.split(" ")
-        if origin != self._origin:
-            for execution_id in execution_ids:
-                self._feed.ring(execution_id)
+        origin, *names = text.split(" ")
+        if origin == self.origin:
+            return
+        outputs = [name.removeprefix(OUTPUT_MARK) for name in names if name[:1] == OUTPUT_MARK]
+        if outputs:
+            self._tell_outputs(outputs)
+        for name in names:
+            self._feed.ring(name)  # nobody listens to the name of an output
+
+    def _tell_outputs(self, names: Collection[str] | None) -> None:
+        for callback in self._output_calls:
+            callback(names)

@@ -66,20 +66,31 @@ class LocalFeed:
 
 
 class Ear:
-    """Remembers that it rang until the next wait."""
+    """Remembers that it rang, or was nudged, until the next wait."""
 
     def __init__(self) -> None:
-        self._rang = asyncio.Event()
+        self._woken = asyncio.Event()
+        self._has_rung = False
 
     def hear(self) -> None:
         """End a wait, or the next one if nobody waits."""
-        self._rang.set()
+        self._has_rung = True
+        self._woken.set()
 
-    async def wait(self, seconds: float) -> None:
-        """Return at the next ring since the last wait, at the latest after `seconds`."""
+    def nudge(self) -> None:
+        """End a wait, or the next one, without a ring."""
+        self._woken.set()
+
+    async def wait(self, seconds: float) -> bool:
+        """Return at the next ring since the last wait, at the latest after `seconds`.
+
+        False means that it was a nudge alone that ended the wait.
+        """
         try:
             async with asyncio.timeout(seconds):
-                await self._rang.wait()
+                await self._woken.wait()
         except TimeoutError:
-            return
-        self._rang.clear()
+            return True
+        has_rung, self._has_rung = self._has_rung, False
+        self._woken.clear()
+        return has_rung

@@ -16,7 +16,7 @@ from promptpilot.errors import InvalidInput
 from promptpilot.models import ExecutionEvent
 
 PAGE_SIZE = 200
-_LONGEST_WAIT_SECONDS = 1.0
+LONGEST_WAIT_SECONDS = 1.0
 _MAX_SEQ = 2**53
 
 
@@ -32,10 +32,10 @@ async def follow(
                 yield page
                 if is_last(page[-1].kind, page[-1].to_status):
                     return
-            elif await _is_over(execution_id, after):
+            elif await is_over(execution_id, after):
                 return
             if len(page) < PAGE_SIZE:
-                await listener.wait(_LONGEST_WAIT_SECONDS)
+                await listener.wait(LONGEST_WAIT_SECONDS)
 
 
 async def read_page(execution_id: str, after: int) -> list[ExecutionEvent]:
@@ -47,7 +47,7 @@ async def read_page(execution_id: str, after: int) -> list[ExecutionEvent]:
     )
 
 
-async def _is_over(execution_id: str, after: int) -> bool:
+async def is_over(execution_id: str, after: int) -> bool:
     """Whether the event `after` was the final one, so that nothing can follow."""
     last = (
         await ExecutionEvent.filter(execution_id=execution_id, seq__lte=after)

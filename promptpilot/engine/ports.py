@@ -1,4 +1,4 @@
-"""What the engine needs from outside: two bells, a way out to other servers, and secrets.
+"""What the engine needs from outside: bells, a relay of output, a way out, and secrets.
 
 Both bells are hints. A ring may be lost, repeated or late: that costs time, never truth, because
 workers and subscribers look at the database anyway. Ringing never blocks and never raises.
@@ -6,8 +6,9 @@ workers and subscribers look at the database anyway. Ringing never blocks and ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
 from promptpilot.engine.accounts import Account
@@ -25,8 +26,15 @@ class Waker(Protocol):
 class Listener(Protocol):
     """One ear at the feed bell of one execution."""
 
-    async def wait(self, seconds: float) -> None:
-        """Return at the next ring since the last wait, at the latest after `seconds`."""
+    async def wait(self, seconds: float) -> bool:
+        """Return at the next ring since the last wait, at the latest after `seconds`.
+
+        False means that it was a nudge alone that ended the wait.
+        """
+        ...
+
+    def nudge(self) -> None:
+        """End a wait, or the next one, without a ring."""
         ...
 
 
@@ -79,6 +87,53 @@ class OutputSink(Protocol):
 
     def append(self, model_index: int, text: str) -> None:
         """Show more of the answer of one model of the step. Never blocks, never raises."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OutputPlace:
+    """The attempt whose output it is."""
+
+    execution_id: str
+    path: str
+    attempt: int
+
+
+class AttemptOutput(OutputSink, Protocol):
+    """The output of one attempt while it is made."""
+
+    def close(self) -> None:
+        """Show what is left; nothing follows. May be called again."""
+        ...
+
+
+class OutputView(Protocol):
+    """What a watcher sees of the output of one attempt."""
+
+    @property
+    def texts(self) -> Mapping[int, str]:
+        """Return the text so far of each model, by its index; a text only grows."""
+        ...
+
+    async def catch_up(self) -> None:
+        """See what was shown before this call, if that is known in a moment. Never raises."""
+        ...
+
+
+class OutputRelay(Protocol):
+    """Brings the output of a step that runs to whoever watches. Only a hint; never the record."""
+
+    def open(self, place: OutputPlace, secrets: OpenedSecrets) -> AttemptOutput:
+        """Return where an attempt shows its output; `secrets` are taken out of it."""
+        ...
+
+    def watch(
+        self, place: OutputPlace, nudge: Callable[[], None]
+    ) -> AbstractContextManager[OutputView]:
+        """Watch from entering the context on: `nudge` is called when there is more to see.
+
+        That is at most 20 times a second, and once more when the attempt ends.
+        """
         ...
 
 

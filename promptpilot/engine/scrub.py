@@ -24,6 +24,11 @@ _HIDDEN = "***"
 _MIN_LENGTH = 4
 # A shorter part of a header value may be a word of every text ("true", "Bearer").
 _MIN_PART_LENGTH = 8
+# So much of a secret shows that the rest of it may follow.
+_START_LENGTH = 4
+# The longest way to write a byte of a secret, and what may follow the last one (padding).
+_LONGEST_BYTE = 16
+_LONGEST_END = 32
 # Passes over a text in which the mask itself, with what stands beside it, spells a secret.
 _MAX_PASSES = 8
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -35,18 +40,20 @@ _MORE_PERCENTS = "(?:25){0,2}"
 _BASE64_PADDING = r"(?:=|%3[dD]|\\u003[dD]){0,2}"
 _SCHEME = re.compile(r"[A-Za-z][\w-]*[ \t]+(\S.*)")
 _PARAMETER = re.compile(r"""(?<=\w)=["']?([^\s"',;]+)""")
+_QUOTING = re.compile(r"[%\\]")
 _MEDIA_TYPE = re.compile(r"[a-z]+/[\w.+*-]+")
 
 
 class Scrubber:
     """Replaces the secrets it was made with; knows nothing of where they came from."""
 
-    __slots__ = ("_pattern", "_spells_mask")
+    __slots__ = ("_beginnings", "_pattern", "_spells_mask", "_wanted")
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        wanted = {part for secret in secrets for part in _parts(secret)}
-        self._pattern = _compiled(wanted) if wanted else None
-        self._spells_mask = any("*" in secret for secret in wanted)
+        self._wanted = {part for secret in secrets for part in _parts(secret)}
+        self._pattern = _compiled(self._wanted) if self._wanted else None
+        self._spells_mask = any("*" in secret for secret in self._wanted)
+        self._beginnings: _Beginnings | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -65,6 +72,23 @@ class Scrubber:
                 return clean
             text = clean
         return _HIDDEN
+
+    def safe_length(self, text: str) -> int:
+        """Return how much of a `text` that goes on can be told alone, whatever follows it.
+
+        Beyond that a secret may have begun. Parts that are cut there are scrubbed one by one.
+        """
+        if self._pattern is None:
+            return len(text)
+        if self._spells_mask:
+            return 0
+        if self._beginnings is None:
+            self._beginnings = _Beginnings(self._wanted)
+        end = self._beginnings.first_in(text)
+        for match in self._pattern.finditer(text):
+            if match.start() < end < match.end():
+                return match.start()
+        return end
 
     def value(self, value: Any) -> Any:
         """Return JSON `value` without secrets in its texts and keys.
@@ -93,6 +117,34 @@ class Scrubber:
             for new, old in zip(clean, members.items(), strict=True)
         )
         return members if is_same else dict(clean)
+
+
+class _Beginnings:
+    """Finds where a secret may begin whose end has not come yet."""
+
+    __slots__ = ("_pattern", "_plain_reach", "_quoted_reach", "_reach")
+
+    def __init__(self, secrets: set[str]) -> None:
+        starts = {secret[:_START_LENGTH] for secret in secrets}
+        self._pattern = _compiled(starts)
+        self._reach = max(map(_longest_form, secrets))
+        self._quoted_reach = max(map(_longest_form, starts))
+        # Of the forms without a quoting sign the one in hex is the longest.
+        self._plain_reach = 2 * max(len(_bytes(start)) for start in starts)
+
+    def first_in(self, text: str) -> int:
+        """Return the first place from which a secret may go on beyond the end of `text`."""
+        size = len(text)
+        places = [max(0, size - self._plain_reach + 1)]
+        if begun := self._pattern.search(text, max(0, size - self._reach)):
+            places.append(begun.start())
+        if quoted := _QUOTING.search(text, max(0, size - self._quoted_reach)):
+            places.append(max(0, quoted.start() - self._plain_reach))
+        return min(places)
+
+
+def _longest_form(secret: str) -> int:
+    return _LONGEST_BYTE * len(_bytes(secret)) + _LONGEST_END
 
 
 # How a character may be written: a plain first character each, and a pattern for what follows it.

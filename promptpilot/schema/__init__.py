@@ -15,6 +15,7 @@ from promptpilot.schema.scalars import SCALARS
 from promptpilot.schema.subscription import Subscription
 from promptpilot.schema.types.event import (
     ExecutionStatusChanged,
+    StepOutputAppended,
     StepRetryScheduled,
     StepStatusChanged,
 )
@@ -33,7 +34,7 @@ __all__ = ["TYPES", "schema"]
 TYPES = (
     *(ConflictError, CredentialError, InvalidInputError),
     *(InvalidStateError, LimitExceededError, NotFoundError),
-    *(ExecutionStatusChanged, StepRetryScheduled, StepStatusChanged),
+    *(ExecutionStatusChanged, StepOutputAppended, StepRetryScheduled, StepStatusChanged),
 )
 
 schema = strawberry.Schema(

@@ -1,7 +1,4 @@
-"""Live feeds: the stored events of an execution, then the ones to come.
-
-No step's output grows before it is whole, so `includeOutput` adds nothing yet.
-"""
+"""Live feeds: the stored events of an execution, then the ones to come, with output if asked."""
 
 from __future__ import annotations
 
@@ -12,7 +9,9 @@ from typing import Annotated
 import strawberry
 
 from promptpilot import models as rows
+from promptpilot.engine.api import Engine
 from promptpilot.engine.feed import decode_cursor, follow
+from promptpilot.engine.watching import Item, watch
 from promptpilot.errors import NotFound
 from promptpilot.schema import declare
 from promptpilot.schema.context import Info
@@ -54,16 +53,27 @@ class Subscription:
         ] = strawberry.UNSET,
         *,
         include_output: IncludeOutput = False,
-    ) -> AsyncGenerator[rows.ExecutionEvent, None]:
+    ) -> AsyncGenerator[Item, None]:
         context, position = info.context, 0
         context.require()
         if await context.loaders.execution.load(execution_id) is None:
             raise NotFound("There is no execution with this id.", execution_id, ("executionId",))
         if (cursor := given(after)) is not None:
             position = decode_cursor(execution_id, cursor)
-        live = follow(execution_id, position, context.engine.feed)
-        async with aclosing(live) as pages:
-            async for page in pages:
-                for event in page:
+        live = _with_output if include_output else _stored
+        async with aclosing(live(context.engine, execution_id, position)) as items:
+            async for item in items:
+                if isinstance(item, rows.ExecutionEvent):
                     context.loaders.forget()  # an event shows its execution as it is now
-                    yield event
+                yield item
+
+
+async def _stored(engine: Engine, execution_id: str, after: int) -> AsyncGenerator[Item, None]:
+    async with aclosing(follow(execution_id, after, engine.feed)) as pages:
+        async for page in pages:
+            for event in page:
+                yield event
+
+
+def _with_output(engine: Engine, execution_id: str, after: int) -> AsyncGenerator[Item, None]:
+    return watch(execution_id, after, engine.feed, engine.outputs, engine.clock)

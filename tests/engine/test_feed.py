@@ -36,11 +36,15 @@ class DeafFeed:
         """Listen in vain."""
         yield self
 
-    async def wait(self, seconds: float) -> None:
+    async def wait(self, seconds: float) -> bool:
         """Return as if the longest wait were over."""
         self.waits += 1
         assert seconds <= 1
         await asyncio.sleep(0)
+        return True
+
+    def nudge(self) -> None:
+        """Nudge nobody."""
 
 
 async def collect(execution_id: str, feed: Feed, after: int = 0) -> list[str]:

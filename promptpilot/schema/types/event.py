@@ -13,6 +13,7 @@ from promptpilot.engine.events import EventKind
 from promptpilot.engine.feed import encode_cursor
 from promptpilot.engine.lifecycle import ExecutionStatus, StepStatus
 from promptpilot.engine.progress import AttemptView, StepView
+from promptpilot.engine.watching import OutputAppended
 from promptpilot.schema import declare
 from promptpilot.schema.context import Info
 from promptpilot.schema.links import link
@@ -182,10 +183,54 @@ class StepRetryScheduled(ExecutionEvent):
         return next((each for each in attempts if each.number == root.attempt), None)
 
 
+@strawberry.type(
+    description=(
+        "A model's answer grew. Only with `includeOutput: true`. Not stored: after a resume one"
+        " chunk with `isSnapshot` brings all text so far."
+    )
+)
+class StepOutputAppended(ExecutionEvent):
+    """A model's answer grew."""
+
+    model_index: int = strawberry.field(description="Index of the model in the step.")
+    text: str = strawberry.field(description="The new text, or all of it when `isSnapshot`.")
+    is_snapshot: bool = strawberry.field(description="Replaces what was received before.")
+
+    @classmethod
+    def is_type_of(cls, obj: object, _info: object) -> bool:
+        """Say whether this type shows `obj`."""
+        return isinstance(obj, OutputAppended)
+
+    @declare.field(description="Position of the last stored event before it.")
+    @staticmethod
+    def cursor(root: Parent[OutputAppended]) -> str:
+        return encode_cursor(root.execution_id, root.seq)
+
+    @declare.field(description="Sequence of the last stored event before it.")
+    @staticmethod
+    def sequence(root: Parent[OutputAppended]) -> SafeInt:
+        return SafeInt(root.seq)
+
+    @declare.field(description="When it happened.")
+    @staticmethod
+    def occurred_at(root: Parent[OutputAppended]) -> datetime:
+        return root.at
+
+    @declare.field(description="The execution.", graphql_type=link("WorkflowExecution"))
+    @staticmethod
+    async def execution(root: Parent[OutputAppended], info: Info) -> rows.Execution | None:
+        return await info.context.loaders.execution.load(root.execution_id)
+
+    @declare.field(description="The step.", graphql_type=link("WorkflowStepExecution"))
+    @staticmethod
+    async def step_execution(root: Parent[OutputAppended], info: Info) -> StepView | None:
+        return await _step(root, info)
+
+
 def _tells(obj: object, kind: EventKind) -> bool:
     return isinstance(obj, rows.ExecutionEvent) and obj.kind == kind
 
 
-async def _step(event: rows.ExecutionEvent, info: Info) -> StepView | None:
+async def _step(event: rows.ExecutionEvent | OutputAppended, info: Info) -> StepView | None:
     step_id = ids.step_execution_id(event.execution_id, event.path or "")
     return await info.context.loaders.step_view(step_id)
