@@ -5,25 +5,35 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from pydantic import SecretStr
 
 from promptpilot import ids
 from promptpilot.bells import RedisBells, open_bells
 from promptpilot.clock import Clock, SystemClock
+from promptpilot.engine.accounts import Account
 from promptpilot.engine.api import Engine, EngineSettings
 from promptpilot.engine.assembly import Foundation, assemble
 from promptpilot.engine.commits import Committer, open_committer
 from promptpilot.engine.egress.addresses import AllowList
 from promptpilot.engine.egress.client import HttpClient
+from promptpilot.engine.egress.limits import HttpLimits
+from promptpilot.engine.identity_tokens import Identities, Issuer
 from promptpilot.engine.passwords import Passwords
+from promptpilot.engine.ports import OutputRelay
+from promptpilot.engine.prices import PriceTable, load_prices, shipped_prices
+from promptpilot.engine.step_configs import ModelProvider
 from promptpilot.engine.step_secrets import SecretStore
 from promptpilot.engine.tokens import SessionTokens
 from promptpilot.engine.tools import Tools
+from promptpilot.engine.unrelayed import Unrelayed
 from promptpilot.engine.vault import Vault
 from promptpilot.engine.versions import Versions
 from promptpilot.errors import Misconfigured
 from promptpilot.models.database import Database, connect
 from promptpilot.models.migrate import pending
+from promptpilot.relay import open_relay
 from promptpilot.settings import Registration, Settings, parse_keys
 
 _ISSUER = "promptpilot"
@@ -40,6 +50,8 @@ class Backbone:
     passwords: Passwords
     clock: Clock = field(default_factory=SystemClock)
     versions: Versions = field(default_factory=Versions)
+    outputs: OutputRelay = field(default_factory=Unrelayed)
+    prices: PriceTable = field(default_factory=shipped_prices)
 
     def tools(self) -> Tools:
         """Return what driving an execution needs."""
@@ -50,11 +62,14 @@ class Backbone:
             feed=self.bells,
             http=HttpClient(AllowList.of(self.settings.egress_allow)),
             secrets=self.secret_store().open_for,
+            outputs=self.outputs,
+            prices=self.prices,
         )
 
     def secret_store(self) -> SecretStore:
         """Return what seals and opens the secrets of steps."""
-        return SecretStore(self.database, self.vault(), self.clock)
+        environment = environment_accounts(self.settings)
+        return SecretStore(self.database, self.vault(), self.clock, environment)
 
     def vault(self) -> Vault:
         """Return what seals secrets, with the operator's keys."""
@@ -74,10 +89,29 @@ class Backbone:
                 vault=self.vault(),
                 passwords=self.passwords,
                 sessions=SessionTokens(secret.encode(), issuer=_ISSUER, audience=_ISSUER),
-                settings=engine_settings(settings),
+                identities=self._identities(),
+                settings=replace(engine_settings(settings), prices=self.prices),
                 versions=self.versions,
+                outputs=self.outputs,
+                allowed=AllowList.of(settings.egress_allow),
+                environment=environment_accounts(settings),
             )
         )
+
+    def _identities(self) -> Identities | None:
+        settings = self.settings
+        if not settings.oidc_issuer:
+            return None
+        issuer = Issuer(
+            settings.oidc_issuer,
+            settings.oidc_audience,
+            settings.oidc_jwks_url or None,
+            settings.oidc_accounts,
+        )
+        # The operator names this server, wherever it is; callers do not.
+        anywhere = AllowList.of(["0.0.0.0/0", "::/0"])
+        limits = HttpLimits(total_seconds=10, max_body_bytes=1024 * 1024)
+        return Identities(self.database, self.clock, HttpClient(anywhere, limits), issuer)
 
 
 @asynccontextmanager
@@ -85,11 +119,14 @@ async def open_backbone(settings: Settings, hears: Collection[str]) -> AsyncIter
     """Give the open parts; close them in the opposite order.
 
     `hears` are the channels of the bells that matter in this process. Raises Unavailable when the
-    database does not answer; Redis may be away.
+    database does not answer, and Misconfigured for a file of prices that is wrong; Redis may be
+    away.
     """
+    prices = load_prices(settings.prices_file)
     synchronous = settings.sqlite_synchronous.value
     async with AsyncExitStack() as stack:
         bells = await stack.enter_async_context(open_bells(settings.redis_url, hears))
+        relay = await stack.enter_async_context(open_relay(bells))
         database = await connect(
             settings.database_url,
             pool_size=settings.database_pool_size,
@@ -100,7 +137,9 @@ async def open_backbone(settings: Settings, hears: Collection[str]) -> AsyncIter
         stack.push_async_callback(committer.close)
         passwords = Passwords()
         stack.callback(passwords.close)
-        yield Backbone(settings, database, committer, bells, passwords)
+        yield Backbone(
+            settings, database, committer, bells, passwords, outputs=relay, prices=prices
+        )
 
 
 async def require_current_schema(settings: Settings) -> None:
@@ -126,6 +165,30 @@ def engine_settings(settings: Settings) -> EngineSettings:
         max_webhook_bytes=settings.max_webhook_bytes,
         max_input_bytes=settings.max_input_bytes,
     )
+
+
+def environment_accounts(settings: Settings) -> dict[str, Account]:
+    """Return the server's own keys for models, by provider; none where they are not allowed."""
+    if not settings.environment_credentials:
+        return {}
+    endpoint = settings.azure_openai_endpoint
+    keys = {
+        ModelProvider.OPENAI: settings.openai_api_key,
+        ModelProvider.ANTHROPIC: settings.anthropic_api_key,
+        ModelProvider.GOOGLE: _first_set(settings.google_api_key, settings.gemini_api_key),
+        ModelProvider.AZURE_OPENAI: settings.azure_openai_api_key if endpoint else SecretStr(""),
+    }
+    return {
+        provider.value: Account(
+            key.get_secret_value(), endpoint if provider is ModelProvider.AZURE_OPENAI else None
+        )
+        for provider, key in keys.items()
+        if key.get_secret_value()
+    }
+
+
+def _first_set(first: SecretStr, second: SecretStr) -> SecretStr:
+    return first if first.get_secret_value() else second
 
 
 def owner_name() -> str:

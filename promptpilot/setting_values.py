@@ -187,6 +187,12 @@ def _read_folder(path: Path) -> Path:
     return path.absolute()
 
 
+def _check_file(path: str) -> str:
+    if path and not Path(path).is_file():
+        raise ValueError("there is no such file")
+    return path
+
+
 def _check_host(host: str) -> str:
     if not _HOST.fullmatch(host):
         raise ValueError("it must be an address or a name, without a scheme and a port")
@@ -260,6 +266,7 @@ def _check_public_url(url: str) -> str:
 
 Count = Annotated[int, BeforeValidator(_read_count)]
 Folder = Annotated[Path, AfterValidator(_read_folder)]
+ReadableFile = Annotated[str, AfterValidator(_check_file)]
 Host = Annotated[str, AfterValidator(_check_host)]
 Seconds = Annotated[timedelta, BeforeValidator(_read_seconds)]
 DatabaseUrl = Annotated[str, AfterValidator(_check_database)]

@@ -36,6 +36,7 @@ from promptpilot.setting_values import (
     ModelName,
     Origins,
     PublicUrl,
+    ReadableFile,
     RedisUrl,
     Registration,
     Seconds,
@@ -234,6 +235,12 @@ class Settings(GraphqlSettings):
         le=_MIB,
         description="Memory in MiB of the process in which an execution that brought its worker "
         "down is tried alone, 128 to 1048576.",
+    )
+    prices_file: ReadableFile = Field(
+        default="",
+        alias="PROMPTPILOT_PRICES_FILE",
+        description="JSON file with prices of models, put in place of those that come along or "
+        "added to them; `docs/MODELS.md` has its form.",
     )
     egress_allow: AddressRanges = Field(
         default=(),

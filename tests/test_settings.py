@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
 from promptpilot.errors import Misconfigured
+from promptpilot.graphql_settings import GraphqlSettings
 from promptpilot.settings import (
     GraphqlProfile,
     LogFormat,
@@ -24,7 +25,12 @@ from promptpilot.settings import (
 )
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "SETTINGS.md"
-FIELDS = {str(field.alias): field for field in Settings.model_fields.values()}
+FIELDS = {
+    str(field.alias): field
+    for name, field in sorted(
+        Settings.model_fields.items(), key=lambda item: item[0] in GraphqlSettings.model_fields
+    )
+}
 DERIVED = {
     "DATABASE_URL": "a file in the data folder",
     "PROMPTPILOT_PUBLIC_URL": "`http://host:port`",
@@ -62,6 +68,7 @@ EVERY_VARIABLE = PRODUCTION | {
     "PROMPTPILOT_MAX_WEBHOOK_BYTES": "2048",
     "PROMPTPILOT_MAX_INPUT_BYTES": "4096",
     "PROMPTPILOT_SOLO_MEMORY_MB": "256",
+    "PROMPTPILOT_PRICES_FILE": __file__,
     "PROMPTPILOT_EGRESS_ALLOW": "127.0.0.1:8080, 10.0.0.0/8,[::1]:9000,::1",
     "PROMPTPILOT_ENVIRONMENT_CREDENTIALS": "true",
     "OPENAI_API_KEY": "sk-1",
@@ -117,6 +124,7 @@ EVERY_VALUE = {
     "max_webhook_bytes": 2048,
     "max_input_bytes": 4096,
     "solo_memory_mb": 256,
+    "prices_file": __file__,
     "egress_allow": ("127.0.0.1:8080", "10.0.0.0/8", "[::1]:9000", "::1"),
     "environment_credentials": True,
     "openai_api_key": SecretStr("sk-1"),

@@ -91,7 +91,8 @@ class _Drive:
                 await self._stop(place, mark)
                 return
             try:
-                result = await self._attempts.make(place, mark, move.progress)
+                earlier = story.earlier_calls if mark.number > 1 else ()
+                result = await self._attempts.make(place, mark, move.progress, earlier)
             except asyncio.CancelledError:
                 self._holder.absorb_cancellation()
                 await self._interrupt(place, mark, move.progress)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -73,12 +73,25 @@ class Attempts:
             kind: _FencedProvider(each, lease) for kind, each in tools.providers.items()
         }
 
-    async def make(self, place: Place, mark: AttemptMark, progress: Progress) -> Ended | Waiting:
-        """Do the work of a step. Raises `StepFailed`, whatever went wrong, or `LeaseLost`."""
+    async def make(
+        self,
+        place: Place,
+        mark: AttemptMark,
+        progress: Progress,
+        earlier_calls: Sequence[Mapping[str, Any]] = (),
+    ) -> Ended | Waiting:
+        """Do the work of a step. Raises `StepFailed`, whatever went wrong, or `LeaseLost`.
+
+        `earlier_calls` are those of models in the attempts of this step before this one.
+        """
         self._lease.check()
         secrets = self._tools.secrets(self._claimed.workspace_id)
         output = self._open_output(place, mark, secrets)
-        context = replace(self._context(place, mark, progress, secrets), output=output)
+        context = replace(
+            self._context(place, mark, progress, secrets),
+            output=output,
+            earlier_calls=earlier_calls,
+        )
         try:
             with closing(output):
                 result = await self._run(place, mark, context)

@@ -106,16 +106,17 @@ def shipped_prices() -> PriceTable:
     return _read_table(files(data).joinpath(_SHIPPED).read_text("utf-8"), _SHIPPED)
 
 
-def load_prices(own: Path | None) -> PriceTable:
+def load_prices(own: str) -> PriceTable:
     """Return the shipped table, with the entries of the operator's file added or put in place.
 
-    Raises Misconfigured that names every entry of the file that is wrong.
+    `own` is the path of the file, empty if there is none. Raises Misconfigured that names every
+    entry of the file that is wrong.
     """
     shipped = shipped_prices()
-    if own is None:
+    if not own:
         return shipped
     try:
-        text = own.read_text("utf-8")
+        text = Path(own).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as fault:
         message = f"{SETTING}: {own} cannot be read: {fault}."
         raise Misconfigured([message]) from None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from promptpilot.engine import reference_checks
 from promptpilot.engine.branch_checks import MAX_WAIT_SECONDS, check_condition, check_decision
@@ -20,6 +21,7 @@ from promptpilot.engine.step_configs import (
     StepType,
     TransformConfig,
 )
+from promptpilot.engine.structured import JSON_SCHEMA, check_schema
 
 MAX_TIMEOUT_SECONDS = 86_400
 MAX_MODELS = 20
@@ -123,6 +125,9 @@ def _check_prompt(config: PromptConfig) -> Iterator[Fault]:
     if (config.content is None) == (config.prompt_id is None):
         message = "Give either `content` or `promptId`."
         yield Fault("REQUIRED", message, (*place, "content"))
+    if config.prompt_version_id is not None and config.prompt_id is None:
+        message = "`promptVersionId` is a version of `promptId`; give both."
+        yield Fault("REQUIRED", message, (*place, "promptId"))
     if not any(not model.is_disabled for model in config.models):
         message = "Give at least one model that is not disabled."
         yield Fault("REQUIRED", message, (*place, "models"))
@@ -144,6 +149,20 @@ def _check_model(model: ModelTarget, path: Path) -> Iterator[Fault]:
         if value is not None and not least <= value <= most:
             message = f"{name} is {value}; it must be from {least} to {most}."
             yield Fault("OUT_OF_RANGE", message, (*path, "parameters", name))
+    yield from _check_schema(model.parameters, (*path, "parameters", "responseSchema"))
+
+
+def _check_schema(parameters: Mapping[str, Any], path: Path) -> Iterator[Fault]:
+    schema, form = parameters.get("responseSchema"), parameters.get("responseFormat")
+    if schema is None:
+        if form == JSON_SCHEMA:
+            message = "responseFormat JSON_SCHEMA needs a responseSchema."
+            yield Fault("REQUIRED", message, path)
+    elif form != JSON_SCHEMA:
+        message = "responseSchema is for responseFormat JSON_SCHEMA."
+        yield Fault("NOT_APPLICABLE", message, path)
+    elif words := check_schema(schema):
+        yield Fault("INVALID_SCHEMA", f"The responseSchema cannot be used: {words}.", path)
 
 
 _PARAMETER_RANGES: tuple[tuple[str, float, float], ...] = (

@@ -9,19 +9,25 @@ from typing import Any
 from promptpilot.clock import from_ms
 from promptpilot.engine.commits.items import Claimed
 from promptpilot.engine.definition import Definition
+from promptpilot.engine.ledger_rows import path_of
 from promptpilot.engine.lifecycle import StepStatus
 from promptpilot.engine.scope import Outcome, Progress, SkipReason
+from promptpilot.engine.step_configs import StepType
 from promptpilot.engine.steps.base import Answer
-from promptpilot.models import Decision, LargeOutput, StepExecution
+from promptpilot.models import Decision, LargeOutput, StepAttempt, StepExecution
 from promptpilot.models.columns import load_json
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """How far a claimed execution has come, and the step in whose wait it stands, if it does."""
+    """How far a claimed execution has come, and the step in whose wait it stands, if it does.
+
+    `earlier_calls` are the calls of models in the attempts at the step in hand, oldest first.
+    """
 
     progress: Progress
     waiting: StepExecution | None = None
+    earlier_calls: Sequence[Mapping[str, Any]] = ()
 
 
 async def load_story(claimed: Claimed, definition: Definition) -> Story:
@@ -39,7 +45,9 @@ async def load_story(claimed: Claimed, definition: Definition) -> Story:
         moment = row.attempt_started_at or from_ms(claimed.created_at)
         outcome = outcome_of(row, aside.get(row.path))
         progress = progress.with_outcome(definition.steps[row.position], outcome, moment)
-    return Story(progress, _wait_in_hand(claimed, waiting))
+    return Story(
+        progress, _wait_in_hand(claimed, waiting), await _earlier_calls(claimed, definition)
+    )
 
 
 async def load_answer(execution_id: str, path: str) -> Answer | None:
@@ -60,6 +68,17 @@ def _wait_in_hand(claimed: Claimed, waiting: StepExecution | None) -> StepExecut
     if waiting is None or claimed.current_path is not None:
         return None
     return waiting if waiting.attempt == claimed.current_attempt else None
+
+
+async def _earlier_calls(claimed: Claimed, definition: Definition) -> list[dict[str, Any]]:
+    """Return what models were called for the step in hand before; only a PROMPT calls any."""
+    if claimed.current_attempt == 0:
+        return []
+    if definition.steps[claimed.position].type is not StepType.PROMPT:
+        return []
+    path = path_of(claimed.position)
+    rows = await StepAttempt.filter(execution_id=claimed.id, path=path).order_by("number")
+    return [call for row in rows for call in row.model_calls or []]
 
 
 async def _outputs_aside(rows: Sequence[StepExecution]) -> dict[str, Any]:

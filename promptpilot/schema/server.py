@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import promptpilot
 from promptpilot.engine.api import EngineSettings
 from promptpilot.engine.checks import MAX_STEPS
 from promptpilot.engine.previews import INLINE_BYTES
+from promptpilot.engine.prices import PriceTable
 from promptpilot.engine.providers.registry import PROVIDERS
 from promptpilot.engine.step_configs import ModelProvider
 from promptpilot.front.limits import Limits
@@ -25,8 +26,10 @@ _NAMES: Final[Mapping[ModelProvider, str]] = {
 }
 
 
-def describe_server(settings: EngineSettings, front: Limits) -> ServerInfo:
-    """Return what this server is and allows."""
+def describe_server(
+    settings: EngineSettings, front: Limits, configured: Collection[str]
+) -> ServerInfo:
+    """Return what this server is and allows; `configured` are the providers with a usable key."""
     limits = ServerLimits(
         max_page_size=MAX_SIZE,
         max_query_depth=front.max_depth,
@@ -35,16 +38,19 @@ def describe_server(settings: EngineSettings, front: Limits) -> ServerInfo:
         max_input_bytes=settings.max_input_bytes,
         max_inline_output_bytes=INLINE_BYTES,
     )
-    providers = [_describe(provider) for provider in ModelProvider]
+    providers = [_describe(each, settings.prices, configured) for each in ModelProvider]
     return ServerInfo(version=promptpilot.__version__, limits=limits, providers=providers)
 
 
-def _describe(provider: ModelProvider) -> ModelProviderInfo:
+def _describe(
+    provider: ModelProvider, prices: PriceTable, configured: Collection[str]
+) -> ModelProviderInfo:
     is_reached = provider in PROVIDERS
     return ModelProviderInfo(
         provider=provider,
         name=_NAMES[provider],
         is_enabled=is_reached,
-        is_configured=provider is ModelProvider.SIMULATOR,  # the only one without credentials
-        models=[],
+        # The simulator alone needs no credential.
+        is_configured=provider is ModelProvider.SIMULATOR or provider.value in configured,
+        models=prices.models(provider),
     )

@@ -37,8 +37,8 @@ async def test_an_answer_counts_although_another_model_failed(bench: Bench) -> N
     assert (row.status, usage_of(row)) == ("FAILED", (2, 1, 3))
 
 
-async def test_the_answers_of_all_attempts_count(bench: Bench) -> None:
-    model = ScriptedModel("fine", NO, "fine", "fine")
+async def test_the_answers_of_all_attempts_count_once(bench: Bench) -> None:
+    model = ScriptedModel("fine", NO, "fine")
     execution_id = await bench.launch(workflow(asking_twice(RetryPolicy(max_attempts=2))))
     async with bench.running(bench.runner(bench.tools_with(providers=model.providers))):
         await bench.until(execution_id, is_waiting)
@@ -47,4 +47,5 @@ async def test_the_answers_of_all_attempts_count(bench: Bench) -> None:
 
         row = await bench.until(execution_id, is_final)
 
-    assert (row.status, usage_of(row)) == ("COMPLETED", (6, 3, 9))
+    assert (row.status, usage_of(row)) == ("COMPLETED", (4, 2, 6))
+    assert len(model.asked) == 3

@@ -45,6 +45,15 @@ class TokenUsage:
     prompt_tokens: SafeInt = strawberry.field(description="Tokens sent.")
     completion_tokens: SafeInt = strawberry.field(description="Tokens received.")
     total_tokens: SafeInt = strawberry.field(description="Both.")
+    cached_tokens: SafeInt | None = strawberry.field(
+        description="Of the tokens sent, those read from the provider's cache; of one call only."
+    )
+    cache_write_tokens: SafeInt | None = strawberry.field(
+        description="Of the tokens sent, those written to the provider's cache; of one call only."
+    )
+    reasoning_tokens: SafeInt | None = strawberry.field(
+        description="Of the tokens received, those of hidden reasoning; of one call only."
+    )
     cost_usd: Decimal | None = strawberry.field(
         description="By the server's price table; null when some model has no price."
     )
@@ -56,5 +65,22 @@ class TokenUsage:
             prompt_tokens=SafeInt(prompt_tokens),
             completion_tokens=SafeInt(completion_tokens),
             total_tokens=SafeInt(prompt_tokens + completion_tokens),
+            cached_tokens=None,
+            cache_write_tokens=None,
+            reasoning_tokens=None,
             cost_usd=None if cost_micros is None else Decimal(cost_micros).scaleb(-6),
         )
+
+    @classmethod
+    def of_call(cls, call: Mapping[str, Any]) -> TokenUsage:
+        """Read a stored call of a model; calls from before a number was kept lack it."""
+        usage = cls.of(call["promptTokens"], call["completionTokens"], call["costMicros"])
+        usage.cached_tokens = _count(call, "cachedTokens")
+        usage.cache_write_tokens = _count(call, "cacheWriteTokens")
+        usage.reasoning_tokens = _count(call, "reasoningTokens")
+        return usage
+
+
+def _count(call: Mapping[str, Any], name: str) -> SafeInt | None:
+    value = call.get(name)
+    return None if value is None else SafeInt(value)
