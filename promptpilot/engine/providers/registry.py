@@ -27,6 +27,8 @@ ADAPTERS: Final[Mapping[ModelProvider, tuple[str, str]]] = {
     ModelProvider.OPENAI: ("openai_wire", "OpenAi"),
     ModelProvider.AZURE_OPENAI: ("openai_wire", "AzureOpenAi"),
     ModelProvider.OPENAI_COMPATIBLE: ("openai_wire", "OpenAiCompatible"),
+    ModelProvider.ANTHROPIC: ("anthropic_wire", "Anthropic"),
+    ModelProvider.GOOGLE: ("google_wire", "Google"),
 }
 
 

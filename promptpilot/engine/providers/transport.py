@@ -173,6 +173,7 @@ class _GuardedBody(httpx2.AsyncByteStream):
         self._host = host
         self._times = times
         self._pieces = answer.aiter_stream()
+        self._is_begun = False
 
     def begin(self, limits: HttpLimits) -> None:
         """Look at the head. Raises `StepFailed` for one that is too large or announces too much."""
@@ -189,17 +190,30 @@ class _GuardedBody(httpx2.AsyncByteStream):
             self._body = Body(headers.get(b"content-encoding", ""), self._max_bytes)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Give the unpacked pieces. Raises `StepFailed`."""
+        """Give the unpacked pieces. Raises `StepFailed`.
+
+        Whoever begins again while pieces are left has read what it needs and only empties the
+        connection: how that ends is no failure of the answer.
+        """
+        is_emptied, self._is_begun = self._is_begun, True
+        try:
+            async for piece in self._pieces_in_time():
+                yield piece
+        except StepFailed:
+            if not is_emptied:
+                raise
+
+    async def aclose(self) -> None:
+        """Let go of the connection; it is closed unless the whole body was read."""
+        await self._answer.aclose()
+
+    async def _pieces_in_time(self) -> AsyncIterator[bytes]:
         patience = self._times.first_token
         async with aclosing(self._pieces):
             while (piece := await self._next(patience)) is not None:
                 if piece:
                     yield piece
                 patience = self._times.idle
-
-    async def aclose(self) -> None:
-        """Let go of the connection; it is closed unless the whole body was read."""
-        await self._answer.aclose()
 
     async def _next(self, patience: float) -> bytes | None:
         silence = f"nothing of its answer came for {patience:g} s"
