@@ -15,7 +15,13 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from promptpilot.engine.step_configs import StepConfig, StepType, load_config, type_of
+from promptpilot.engine.step_configs import (
+    PromptConfig,
+    StepConfig,
+    StepType,
+    load_config,
+    type_of,
+)
 from promptpilot.errors import InvariantBroken
 
 #: Jump target that ends the workflow.
@@ -111,6 +117,17 @@ class Definition:
     def index(self) -> Mapping[str, int]:
         """Position of each step by its name."""
         return {step.name: position for position, step in enumerate(self.steps)}
+
+    @cached_property
+    def followed_prompts(self) -> Mapping[str, str]:
+        """Ids of the stored prompts whose current version is used, by the names of the steps."""
+        return {
+            step.name: config.prompt_id
+            for step in self.steps
+            if isinstance(config := step.config, PromptConfig)
+            and config.prompt_id is not None
+            and config.prompt_version_id is None
+        }
 
     def variables_of(self, kind: VariableKind) -> tuple[Variable, ...]:
         """Return the variables of one kind, in order."""

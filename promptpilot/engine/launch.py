@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 import orjson
 from tortoise.queryset import QuerySet
@@ -22,7 +21,8 @@ from promptpilot.engine.commits import Committer
 from promptpilot.engine.commits.items import Columns, Opening
 from promptpilot.engine.definition import Definition
 from promptpilot.engine.lifecycle import ExecutionStatus, WaitReason
-from promptpilot.engine.reading import readings
+from promptpilot.engine.pins import Pins, current_pins, stored_pins
+from promptpilot.engine.received import reads_trigger_data
 from promptpilot.engine.triggers.kinds import FiringOutcome, TriggerType
 from promptpilot.engine.versions import Versions
 from promptpilot.errors import IdempotencyMismatch, InvalidInput, InvalidStatus, NotFound
@@ -111,6 +111,15 @@ class Launched:
     firing_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What an execution begins with: its input, the versions of its prompts, and a wait."""
+
+    input: dict[str, Any]
+    pins: Pins
+    wait: timedelta
+
+
 def request_digest(*parts: Any) -> str:
     """Return the SHA-256, in hex, of what a caller asked; equal questions have equal digests."""
     return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
@@ -161,7 +170,8 @@ class Launcher:
         wait = self._wait(request.start_at)
         definition = await self._versions.get(request.target.version_id)
         filled = self.filled(definition, request.input, request.input_path)
-        opening = _opening(request, definition, filled, wait)
+        pins = await current_pins(request.target.workspace_id, definition)
+        opening = _opening(request, definition, _Given(filled, pins, wait))
         opened_at = await self._committer.open(opening)
         if opened_at is None and await self._free_key(request):
             opened_at = await self._committer.open(opening)
@@ -310,11 +320,9 @@ def _check_key(given: Idempotency | None) -> None:
         raise InvalidInput(message, ("input", "idempotencyKey"))
 
 
-def _opening(
-    request: LaunchRequest, definition: Definition, filled: dict[str, Any], wait: timedelta
-) -> Opening:
+def _opening(request: LaunchRequest, definition: Definition, given: _Given) -> Opening:
     target, firing, key = request.target, request.firing, request.idempotency
-    wait_ms = -(-wait // timedelta(milliseconds=1))  # never a millisecond early
+    wait_ms = -(-given.wait // timedelta(milliseconds=1))  # never a millisecond early
     execution: Columns = {
         "id": ids.new_id(ids.Kind.EXECUTION),
         "workspace_id": target.workspace_id,
@@ -327,11 +335,11 @@ def _opening(
         "trigger_id": request.trigger_id,
         "firing_id": firing.id if firing else request.queued_firing_id,
         "trigger_data": _trigger_data(request, definition),
-        "prompt_versions": None,
+        "prompt_versions": stored_pins(given.pins),
         "started_by": request.started_by,
         "idempotency_key": key.key if key else None,
         "retry_of_id": None,
-        "input": encode_json(filled),
+        "input": encode_json(given.input),
     }
     return Opening(
         execution,
@@ -355,30 +363,6 @@ def _trigger_data(request: LaunchRequest, definition: Definition) -> str | None:
     if request.trigger_data is None or not reads_trigger_data(definition):
         return None
     return encode_json(dict(request.trigger_data))
-
-
-def reads_trigger_data(definition: Definition) -> bool:
-    """Whether a text of the definition reads what its trigger received, or all of `trigger`."""
-    known = _READS_TRIGGER_DATA.get(definition)
-    if known is None:
-        known = _READS_TRIGGER_DATA[definition] = _reads_trigger_data(definition)
-    return known
-
-
-_RECEIVED: Final = frozenset({(), ("headers",), ("payload",), ("scheduledFor",)})
-
-#: Asked at every launch, answered once for each definition that is in use.
-_READS_TRIGGER_DATA: WeakKeyDictionary[Definition, bool] = WeakKeyDictionary()
-
-
-def _reads_trigger_data(definition: Definition) -> bool:
-    paths = [
-        reference.path
-        for step in definition.steps
-        for reading in readings(step, lambda _: None)
-        for reference in reading.references
-    ]
-    return any(path[0] == "trigger" and path[1:2] in _RECEIVED for path in paths)
 
 
 def _firing_columns(firing: FiringDraft) -> Columns:

@@ -1,7 +1,8 @@
 """Fills in a version of a stored prompt with the values that a step has for its variables.
 
 Rules: a text of a stored prompt sees its variables and nothing else. A value of null counts as
-none. A variable that need not be given and has no default is empty text.
+none. A variable that need not be given and has no default is empty text; one that no text uses
+is not asked for.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def rendered(
     Raises StepFailed: TEMPLATE_UNRESOLVED for a variable without value and default, INPUT_INVALID
     for a value that is not of its variable's type, and the codes of `Template.render_text`.
     """
-    values = {each.name: _value(each, scope) for each in variables_of(prompt)}
+    values = {each.name: _value(each, scope) for each in used_variables(prompt)}
     own = {"vars": values}
 
     def text(source: str) -> str:
@@ -56,11 +57,17 @@ def rendered(
     )
 
 
-def variables_of(prompt: PromptText) -> tuple[PromptVariable, ...]:
+def all_variables(prompt: PromptText) -> tuple[PromptVariable, ...]:
     """Return the declared variables, then required texts for the other names in the texts."""
     declared = {each.name for each in prompt.variables}
-    used = dict.fromkeys(name for each in templates_of(prompt) for name in sorted(each.bare_names))
-    return (*prompt.variables, *(PromptVariable(name) for name in used if name not in declared))
+    others = (name for name in _names(prompt) if name not in declared)
+    return (*prompt.variables, *map(PromptVariable, others))
+
+
+def used_variables(prompt: PromptText) -> tuple[PromptVariable, ...]:
+    """Return the variables that the texts name."""
+    used = _names(prompt)
+    return tuple(each for each in all_variables(prompt) if each.name in used)
 
 
 def templates_of(prompt: PromptText) -> tuple[Template, ...]:
@@ -86,6 +93,11 @@ def is_fit(variable: PromptVariable, value: Any) -> bool:
 def wanted(variable: PromptVariable) -> str:
     """Return, as a phrase, what a value of a variable must be."""
     return _WANTED[variable.type]
+
+
+def _names(prompt: PromptText) -> Mapping[str, None]:
+    """Return the names in the texts, each once, in the order of the texts."""
+    return dict.fromkeys(name for each in templates_of(prompt) for name in sorted(each.bare_names))
 
 
 def _value(variable: PromptVariable, scope: Mapping[str, Any]) -> Any:

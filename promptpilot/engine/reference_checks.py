@@ -51,12 +51,18 @@ def check_reading(
         for code, message in _check(reader, reference):
             yield Fault(code, message, reading.path)
     for name in sorted(reading.bare_names):
-        if not _is_known_name(definition, position, step, name):
+        if not is_known_name(definition, position, step, name):
             message = (
                 f"{{{{{name}}}}} is neither an input of the workflow, nor one of the step's "
                 "inputs, nor set by an earlier step."
             )
             yield Fault("UNKNOWN_VARIABLE", message, reading.path)
+
+
+def is_known_name(definition: Definition, position: int, step: Step, name: str) -> bool:
+    """Whether something can be the value of a name in the texts of the step at `position`."""
+    inputs = {variable.name for variable in definition.variables_of(VariableKind.INPUT)}
+    return name in inputs or name in step.inputs or bool(_setters(definition, position, name))
 
 
 def _check(reader: _Reader, reference: Reference) -> Iterator[tuple[str, str]]:
@@ -140,11 +146,6 @@ def _check_fact(root: str, fields: list[str]) -> Iterator[tuple[str, str]]:
     if fields and fields[0] not in _FACTS[root]:
         known = ", ".join(sorted(_FACTS[root]))
         yield "UNKNOWN_FIELD", f"{root}.{fields[0]}: {root} has {known}."
-
-
-def _is_known_name(definition: Definition, position: int, step: Step, name: str) -> bool:
-    inputs = {variable.name for variable in definition.variables_of(VariableKind.INPUT)}
-    return name in inputs or name in step.inputs or bool(_setters(definition, position, name))
 
 
 def _setters(definition: Definition, reader: int, name: str) -> list[int]:

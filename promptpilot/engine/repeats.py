@@ -26,13 +26,14 @@ from promptpilot.engine.launch import (
     Launcher,
     deadline_in_ms,
     key_columns,
-    reads_trigger_data,
     request_digest,
 )
 from promptpilot.engine.ledger_rows import event_row
 from promptpilot.engine.lifecycle import ExecutionStatus, StepStatus
 from promptpilot.engine.originals import Original, read_original
+from promptpilot.engine.pins import Pins, current_pins, pinned_version, read_pins, stored_pins
 from promptpilot.engine.principal import Principal
+from promptpilot.engine.received import reads_trigger_data
 from promptpilot.engine.scope import SkipReason
 from promptpilot.engine.versions import Versions
 from promptpilot.errors import InvalidStatus, NotFound
@@ -127,9 +128,11 @@ class Repeats:
         beginning = find_beginning(original.record, goal.definition, request.from_step_name)
         made = ids.new_id(ids.Kind.EXECUTION)
         steps = _steps(made, original, goal.definition, beginning)
+        known = _kept_pins(original, beginning, request)
+        pins = await current_pins(principal.workspace_id, goal.definition, known)
         asked = {"started_by": principal.user_id, "idempotency_key": request.idempotency_key}
         return Opening(
-            {**_columns(made, original, goal), **asked},
+            {**_columns(made, original, goal), **asked, "prompt_versions": stored_pins(pins)},
             deadline_in_ms=deadline_in_ms(goal.definition),
             position=beginning.position,
             depth=original.execution["depth"],
@@ -209,10 +212,22 @@ def _columns(id: str, original: Original, goal: _Goal) -> Columns:
         "status": ExecutionStatus.PENDING.value,
         "wait_reason": None,
         "trigger_data": goal.trigger_data,
-        "prompt_versions": original.execution["prompt_versions"],
         "retry_of_id": original.execution["id"],
         "input": goal.input,
     }
+
+
+def _kept_pins(original: Original, beginning: Beginning, request: RepeatRequest) -> Pins:
+    """Return the versions of prompts that stay as they were.
+
+    All of them under the same version; of the newest one, those of the steps that are taken over.
+    """
+    pins = read_pins(original.execution["prompt_versions"])
+    if not request.use_newest_version:
+        return pins
+    taken = original.definition.steps[: beginning.taken]
+    ran = {step.name: pinned_version(step.config, step.name, pins) for step in taken}
+    return {name: version_id for name, version_id in ran.items() if version_id is not None}
 
 
 def _steps(

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from promptpilot import ids
 from promptpilot.engine.definition import Definition, Step, Variable, digest, dump
-from promptpilot.engine.step_configs import dump_config
+from promptpilot.engine.step_configs import PromptConfig, dump_config
 from promptpilot.models import Workflow, WorkflowStep, WorkflowVariable, WorkflowVersion
 
 
@@ -44,6 +44,7 @@ def _step_row(workflow_id: str, position: int, step: Step) -> WorkflowStep:
         position=position,
         name=step.name,
         type=step.type.value,
+        prompt_id=step.config.prompt_id if isinstance(step.config, PromptConfig) else None,
         config=dump_config(step.config),
         inputs=dict(step.inputs),
         outputs=dict(step.outputs),

@@ -6,7 +6,6 @@ one transaction. A version is added only when the definition changed, and never 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol
@@ -14,21 +13,22 @@ from typing import Any, Final, Protocol
 from promptpilot import ids
 from promptpilot.clock import Clock
 from promptpilot.engine import checks
-from promptpilot.engine.definition import Definition, Step, digest, load
+from promptpilot.engine.credential_checks import refused_credentials
+from promptpilot.engine.definition import Definition, digest, load
 from promptpilot.engine.drafts import UNSET, WorkflowChange, WorkflowDraft
 from promptpilot.engine.fields import MAX_NAME, check_line, check_revision, conflict
 from promptpilot.engine.gathering import gather, raise_all
 from promptpilot.engine.header_secrets import Sealed, sealed
 from promptpilot.engine.identities import check_ids, identified, renewed
-from promptpilot.engine.ownership import ID_PATH, find, not_found
+from promptpilot.engine.ownership import ID_PATH, find
 from promptpilot.engine.principal import Principal
-from promptpilot.engine.step_configs import PromptConfig
+from promptpilot.engine.prompt_uses import hold, refused_uses
 from promptpilot.engine.step_secrets import SecretStore
 from promptpilot.engine.step_texts import storable
 from promptpilot.engine.workflow_fields import Asked, columns_of, field_checks, overwrite
 from promptpilot.engine.workflow_rows import replace_parts, version_row
 from promptpilot.errors import InvalidStatus, InvariantBroken
-from promptpilot.models import Prompt, StepSecret, Workflow, WorkflowVersion
+from promptpilot.models import StepSecret, Workflow, WorkflowVersion
 from promptpilot.models.database import Database
 
 #: How often a change without an expected revision is tried when others change the same workflow.
@@ -69,12 +69,12 @@ class Workflows:
 
     async def create(self, principal: Principal, draft: WorkflowDraft) -> Workflow:
         """Store a workflow with its first version. Raise InvalidInput or InvalidMany."""
-        asked = Definition(
-            draft.steps or (), draft.variables or (), draft.execution_timeout_seconds
-        )
-        made = self._made(principal, draft, asked, Definition())
-        await self._check(principal, made.definition)
+        made = await self._checked(principal, draft)
         return await self._store_new(self._new_row(principal, columns_of(draft)), made)
+
+    async def try_draft(self, principal: Principal, draft: WorkflowDraft) -> Definition:
+        """Return the definition that `create` would store. Raise as it does; store nothing."""
+        return (await self._checked(principal, draft)).definition
 
     async def update(self, principal: Principal, change: WorkflowChange) -> Workflow:
         """Change a workflow; its revision grows by one if anything is different afterwards.
@@ -119,6 +119,15 @@ class Workflows:
         in_between = await self._executions.cancel_all(id)  # launched since
         return [*before, *in_between]
 
+    async def _checked(self, principal: Principal, draft: WorkflowDraft) -> Sealed:
+        """Return a draft as it can be stored; raise InvalidInput or InvalidMany."""
+        asked = Definition(
+            draft.steps or (), draft.variables or (), draft.execution_timeout_seconds
+        )
+        made = self._made(principal, draft, asked, Definition())
+        await self._check(principal, made.definition)
+        return made
+
     async def _read(self, principal: Principal, id: str) -> _Current:
         row = await find(Workflow, ids.Kind.WORKFLOW, principal, id)
         version = await WorkflowVersion.get_or_none(id=row.current_version_id)
@@ -153,7 +162,9 @@ class Workflows:
 
     async def _check(self, principal: Principal, definition: Definition) -> None:
         checks.require_valid(definition)
-        await _check_prompts(principal, definition.steps)
+        workspace_id = principal.workspace_id
+        prompts = await refused_uses(workspace_id, definition)
+        raise_all([*prompts, *await refused_credentials(workspace_id, definition)])
 
     def _new_row(self, principal: Principal, columns: dict[str, Any]) -> Workflow:
         now = self._clock.now()
@@ -177,6 +188,7 @@ class Workflows:
                     return
                 await row.save(force_create=True)
                 await version.save(force_create=True)
+                await hold(made.definition)
                 await replace_parts(row.id, made.definition)
                 await StepSecret.bulk_create(made.rows)
 
@@ -205,6 +217,7 @@ class Workflows:
                     return False
                 if version is not None:
                     await version.save(force_create=True)
+                    await hold(made.definition)
                     await replace_parts(row.id, made.definition)
                     await StepSecret.bulk_create(made.rows)
                 return True
@@ -218,29 +231,6 @@ class Workflows:
             if count:
                 message = f"{count} executions are unfinished; cancel them or set cancelRunning."
                 raise InvalidStatus(message, "RUNNING", ID_PATH)
-
-
-async def _check_prompts(principal: Principal, steps: Sequence[Step]) -> None:
-    """Raise NotFound, or InvalidMany of it, for stored prompts that the caller does not own."""
-    used = {
-        position: step.config.prompt_id
-        for position, step in enumerate(steps)
-        if isinstance(step.config, PromptConfig) and step.config.prompt_id is not None
-    }
-    possible = [each for each in used.values() if ids.is_id(each, ids.Kind.PROMPT)]
-    mine = Prompt.filter(workspace_id=principal.workspace_id, id__in=possible)
-    found = {row.id for row in await mine} if possible else set()
-    raise_all(
-        [
-            not_found(ids.Kind.PROMPT, prompt_id, _prompt_path(position))
-            for position, prompt_id in used.items()
-            if prompt_id not in found
-        ]
-    )
-
-
-def _prompt_path(position: int) -> tuple[str, ...]:
-    return ("input", "steps", str(position), "config", "prompt", "promptId")
 
 
 def _changed(change: WorkflowChange, before: Definition) -> Definition:

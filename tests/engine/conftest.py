@@ -12,6 +12,7 @@ from promptpilot.engine.assembly import Foundation, assemble
 from promptpilot.engine.commits import Committer, open_committer
 from promptpilot.engine.passwords import Passwords
 from promptpilot.engine.principal import Principal
+from promptpilot.engine.prompts import Prompts
 from promptpilot.engine.signing_secrets import SigningSecrets
 from promptpilot.engine.step_secrets import SecretStore
 from promptpilot.engine.tokens import SessionTokens
@@ -101,6 +102,12 @@ def workflows(
 ) -> Workflows:
     """Give the verbs of workflows."""
     return Workflows(database, clock, executions, step_secrets)
+
+
+@pytest.fixture
+def prompts(database: Database, clock: ManualClock) -> Prompts:
+    """Give the verbs of prompts."""
+    return Prompts(database, clock)
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from promptpilot.engine.launch import (
     Launcher,
     LaunchRequest,
     Target,
-    reads_trigger_data,
     request_digest,
 )
+from promptpilot.engine.received import reads_trigger_data
 from promptpilot.engine.triggers.kinds import TriggerType
 from promptpilot.errors import (
     IdempotencyMismatch,

@@ -53,6 +53,12 @@ def test_a_variable_that_need_not_be_given_is_empty() -> None:
     assert _content(prompt) == "<>"
 
 
+def test_a_variable_that_no_text_uses_is_not_asked_for() -> None:
+    prompt = PromptText("{{x}}", variables=(PromptVariable("x"), PromptVariable("unused")))
+
+    assert _content(prompt, vars={"x": 1}) == "1"
+
+
 @pytest.mark.parametrize("declared", [(), (PromptVariable("tone"),)])
 def test_a_required_variable_without_value_is_refused_by_name(
     declared: tuple[PromptVariable, ...],

@@ -10,6 +10,7 @@ from promptpilot import ids
 from promptpilot.engine.definition import DataType, digest, load
 from promptpilot.engine.drafts import WorkflowChange, WorkflowDraft
 from promptpilot.engine.principal import Principal
+from promptpilot.engine.prompts import Prompts
 from promptpilot.engine.workflows import Workflows
 from promptpilot.errors import (
     CallerError,
@@ -18,7 +19,6 @@ from promptpilot.errors import (
     NotFound,
 )
 from promptpilot.models import (
-    Prompt,
     Trigger,
     Workflow,
     WorkflowStep,
@@ -27,6 +27,7 @@ from promptpilot.models import (
 from tests.support.clock import ManualClock
 from tests.support.drafts import condition, draft, prompt, transform, variable
 from tests.support.executions import CountedExecutions
+from tests.support.prompts import prompt_draft
 from tests.support.stored import step_names, stored, version_of
 
 CONTENT = ("input", "steps", "0", "config", "prompt", "content")
@@ -113,31 +114,18 @@ async def test_all_faults_are_told_at_once(workflows: Workflows, principal: Prin
 
 
 async def test_a_stored_prompt_must_be_the_callers(
-    workflows: Workflows, principal: Principal, stranger: Principal, clock: ManualClock
+    workflows: Workflows, prompts: Prompts, principal: Principal, stranger: Principal
 ) -> None:
-    mine, other = [await make_prompt(who, clock) for who in (principal, stranger)]
-    await workflows.create(principal, draft(prompt("a", prompt_id=mine)))
+    mine, other = [await prompts.create(who, prompt_draft()) for who in (principal, stranger)]
+    await workflows.create(principal, draft(prompt("a", prompt_id=mine.id)))
 
     with pytest.raises(InvalidMany) as refused:
         await workflows.create(
-            principal, draft(prompt("a", prompt_id=other), prompt("b", prompt_id="\x00"))
+            principal, draft(prompt("a", prompt_id=other.id), prompt("b", prompt_id="\x00"))
         )
 
     assert [fault.path[2] for fault in refused.value.errors] == ["0", "1"]
     assert refused.value.errors[0].path[3:] == ("config", "prompt", "promptId")
-
-
-async def make_prompt(owner: Principal, clock: ManualClock) -> str:
-    row = await Prompt.create(
-        id=ids.new_id(ids.Kind.PROMPT),
-        workspace_id=owner.workspace_id,
-        name="Greeting",
-        metadata={},
-        revision=1,
-        created_at=clock.now(),
-        updated_at=clock.now(),
-    )
-    return row.id
 
 
 async def test_a_copy_has_the_same_steps_under_other_ids(

@@ -41,6 +41,7 @@ def opening(id: str | None = None, **columns: Any) -> Opening:
         "trigger_id": None,
         "firing_id": None,
         "trigger_data": None,
+        "prompt_versions": None,
         "started_by": None,
         "idempotency_key": None,
         "retry_of_id": None,

@@ -39,7 +39,18 @@ _PLANS = {
 }
 _CONNECT_SECONDS = 5
 _COMMAND_SECONDS = 10
-_JSON = frozenset({"input", "output", "error", "trigger_data", "payload", "data", "model_calls"})
+_JSON = frozenset(
+    {
+        "input",
+        "output",
+        "error",
+        "trigger_data",
+        "prompt_versions",
+        "payload",
+        "data",
+        "model_calls",
+    }
+)
 
 
 class PostgresStore:
