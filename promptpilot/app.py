@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from limits.aio.storage import Storage
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -77,15 +78,18 @@ class SchemaWatch:
         return self._missing
 
 
-def create_app(backbone: Backbone, engine: Engine) -> ASGIApp:
-    """Return the application; the backbone must stay open as long as it is served."""
+def create_app(backbone: Backbone, engine: Engine, counted_in: Storage | None = None) -> ASGIApp:
+    """Return the application; the backbone must stay open as long as it is served.
+
+    What callers do is counted in `counted_in`, for all servers on it; by default in this process.
+    """
     settings = backbone.settings
     health = Health(
         backbone.database, SchemaWatch(settings.database_url).missing, backbone.bells.version
     )
     app = Starlette(
         routes=[
-            *_graphql_routes(settings, engine),
+            *_graphql_routes(settings, engine, counted_in),
             Route("/", _home),
             *rest_routes(engine, health),
         ],
@@ -96,9 +100,11 @@ def create_app(backbone: Backbone, engine: Engine) -> ASGIApp:
     return app
 
 
-def _graphql_routes(settings: Settings, engine: Engine) -> list[BaseRoute]:
+def _graphql_routes(
+    settings: Settings, engine: Engine, counted_in: Storage | None
+) -> list[BaseRoute]:
     callers = Callers(engine, limits_of(settings))
-    terms = graphql_terms(settings, engine.clock)
+    terms = graphql_terms(settings, engine.clock, counted_in)
     endpoint = GraphQLEndpoint(
         terms, session=callers.of_request, profile=settings.graphql_profile.value
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from limits.aio.storage import Storage
+
 from promptpilot.clock import Clock
 from promptpilot.engine.checks import MAX_STEPS
 from promptpilot.front.cost import Sizes
@@ -12,7 +14,7 @@ from promptpilot.front.limits import Limits
 from promptpilot.front.persisted import PersistedDocuments, read_trusted
 from promptpilot.front.quotas import Rates
 from promptpilot.front.terms import Customs, Terms
-from promptpilot.rates import CallerRates, memory_storage, redis_storage
+from promptpilot.rates import CallerRates, memory_storage
 from promptpilot.schema import schema
 from promptpilot.schema.paging import DEFAULT_SIZE, MAX_SIZE
 from promptpilot.settings import Settings
@@ -25,13 +27,16 @@ ANONYMOUS: Final = "address"
 _LISTS: Final = {"Workflow.steps": MAX_STEPS, "WorkflowVersion.steps": MAX_STEPS}
 
 
-def graphql_terms(settings: Settings, clock: Clock) -> Terms:
-    """Return the terms. Raises Misconfigured when the trusted documents cannot be read."""
+def graphql_terms(settings: Settings, clock: Clock, counted_in: Storage | None) -> Terms:
+    """Return the terms; operations are counted in this process when nothing is given for that.
+
+    Raises Misconfigured when the trusted documents cannot be read.
+    """
     customs = Customs(
         limits_of(settings),
         Sizes(page=DEFAULT_SIZE, max_page=MAX_SIZE, known=_LISTS),
         _persisted(settings),
-        _rates(settings, clock),
+        _rates(settings, clock, counted_in or memory_storage()),
         clock,
     )
     return Terms.of(schema, customs)
@@ -66,9 +71,6 @@ def _persisted(settings: Settings) -> PersistedDocuments:
     return PersistedDocuments(trusted, only_trusted=settings.only_trusted_documents)
 
 
-def _rates(settings: Settings, clock: Clock) -> Rates:
-    # The embedded server is one process: what it counts itself is exact.
-    is_shared = settings.is_production and settings.redis_url
-    storage = redis_storage(settings.redis_url) if is_shared else memory_storage()
+def _rates(settings: Settings, clock: Clock, storage: Storage) -> Rates:
     per_minute = {SIGNED_IN: settings.graphql_rate, ANONYMOUS: settings.graphql_anonymous_rate}
     return CallerRates(storage, per_minute, clock)

@@ -7,15 +7,17 @@ the server, it is no part of the truth.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
+from redis.asyncio import ConnectionPool
 
 from promptpilot.clock import Clock
 from promptpilot.errors import RateLimited
@@ -33,18 +35,23 @@ def memory_storage() -> Storage:
     return MemoryStorage()
 
 
-def redis_storage(url: str) -> Storage:
-    """Return a storage that all processes on one Redis share."""
-    scheme, _, rest = url.partition("://")
-    address = f"async+{'redis+unix' if scheme == 'unix' else scheme}://{rest}"
-    return RedisStorage(
-        address,
-        wrap_exceptions=True,
-        implementation="redispy",
-        key_prefix=_PREFIX,
-        socket_timeout=_ANSWER_SECONDS,
-        socket_connect_timeout=_ANSWER_SECONDS,
+@asynccontextmanager
+async def redis_storage(url: str) -> AsyncIterator[Storage]:
+    """Give a storage that all processes on one Redis share; it connects when it is first used."""
+    pool = ConnectionPool.from_url(
+        url, socket_timeout=_ANSWER_SECONDS, socket_connect_timeout=_ANSWER_SECONDS
     )
+    options: dict[str, Any] = {"connection_pool": pool}
+    try:
+        yield RedisStorage(
+            "async+redis://",
+            wrap_exceptions=True,
+            implementation="redispy",
+            key_prefix=_PREFIX,
+            **options,
+        )
+    finally:
+        await pool.aclose()
 
 
 class CallerRates:

@@ -12,6 +12,7 @@ from promptpilot.backbone import require_redis
 from promptpilot.bells import FEED_CHANNEL
 from promptpilot.data_dir import load_or_create_secrets
 from promptpilot.processes import open_patiently
+from promptpilot.rates import redis_storage
 from promptpilot.settings import Settings
 from promptpilot.stopping import Stopping
 from promptpilot.web import WebServer
@@ -30,7 +31,8 @@ async def serve(settings: Settings, stopping: Stopping) -> None:
         serving = group.create_task(server.run(stopping), name="web")
         backbone = await open_patiently(settings, [FEED_CHANNEL], stack, stopping)
         if backbone is not None:
-            doorway.open(create_app(backbone, backbone.engine()))
+            storage = await stack.enter_async_context(redis_storage(settings.redis_url))
+            doorway.open(create_app(backbone, backbone.engine(), storage))
             log.info("server.ready", url=settings.public_url)
         await asyncio.wait([serving])
         doorway.close()

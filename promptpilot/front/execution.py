@@ -16,6 +16,7 @@ from typing import Any, TypeAlias, TypeGuard, TypeVar, cast
 
 from graphql import (
     ExecutionResult,
+    FieldNode,
     GraphQLError,
     OperationDefinitionNode,
     create_source_event_stream,
@@ -100,7 +101,7 @@ class Execution:
     ) -> None:
         self._documents = documents
         self._limits = limits
-        self._persisted = persisted or PersistedDocuments()
+        self._persisted = PersistedDocuments() if persisted is None else persisted
         self._executor_class: type[AnyExecutor] = schema.execution_context_class
 
     def prepare(self, request: GraphQLRequest) -> Operation:
@@ -137,8 +138,16 @@ class Execution:
         Raise Refused when its variables are not acceptable, TookTooLong at the time limit.
         """
         executor = self._executor(operation, context)
-        result = await self._limited(execute_root_selection_set(executor))
+        limit = self.patience(operation) or self._limits.timeout
+        result = await _limited(execute_root_selection_set(executor), limit)
         return self._shown(result, operation.cost)
+
+    def patience(self, operation: Operation) -> timedelta | None:
+        """Return the time of an operation that takes longer than others; None for the others."""
+        fields = operation.node.selection_set.selections
+        names = [each.name.value if isinstance(each, FieldNode) else "" for each in fields]
+        longest = [self._limits.patience.get(name) for name in names]
+        return None if None in longest else max(each for each in longest if each is not None)
 
     async def answers(
         self, operation: Operation, new_context: Callable[[], Any]
@@ -149,13 +158,14 @@ class Execution:
         event takes too long.
         """
         executor = self._executor(operation, new_context())
-        source: Any = await self._limited(create_source_event_stream(executor))
+        limit = self._limits.timeout
+        source: Any = await _limited(create_source_event_stream(executor), limit)
         if isinstance(source, ExecutionResult):
             raise Refused(self._shown(source, operation.cost).errors)
 
         def execute_event(event_executor: AnyExecutor) -> AwaitableOrValue[ExecutionResult]:
             event_executor.context_value = new_context()
-            return self._limited(execute_subscription_event(event_executor))
+            return _limited(execute_subscription_event(event_executor), limit)
 
         results = map_source_to_response_event(executor, source, execute_event)
         async with aclosing(results):
@@ -183,17 +193,17 @@ class Execution:
             raise Refused([masked_input(error) for error in executor])
         return executor
 
-    async def _limited(self, result: AwaitableOrValue[T]) -> T:
-        limit = self._limits.timeout
-        try:
-            async with asyncio.timeout(limit.total_seconds()):
-                return await result if _is_awaitable(result) else cast("T", result)
-        except TimeoutError:
-            raise TookTooLong(limit) from None
-
     def _shown(self, result: ExecutionResult, cost: Mapping[str, int]) -> Answer:
         errors = (result.errors or [])[: self._limits.max_errors]
         return Answer(result.data, tuple(masked(error) for error in errors), cost)
+
+
+async def _limited(result: AwaitableOrValue[T], limit: timedelta) -> T:
+    try:
+        async with asyncio.timeout(limit.total_seconds()):
+            return await result if _is_awaitable(result) else cast("T", result)
+    except TimeoutError:
+        raise TookTooLong(limit) from None
 
 
 def _short(message: str) -> str:

@@ -7,8 +7,8 @@ because validating equal response keys is quadratic.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from graphql import (
@@ -34,7 +34,9 @@ class Limits:
     Units: `max_body` is bytes, `max_message` characters. `max_subscriptions` are those of one
     socket; one caller has at most `max_caller_sockets` and `max_caller_streams` in a process. A
     stream goes on for `trust` before its caller is checked again, and shows that it is alive every
-    `keep_alive`. No document within the default limits takes longer than 100 ms to prepare.
+    `keep_alive`. `patience` names root fields that may take longer than `timeout` and store
+    nothing; an operation of these alone ends when its client goes away. No document within the
+    default limits takes longer than 100 ms to prepare.
     """
 
     max_body: int = 256 * 1024
@@ -59,6 +61,7 @@ class Limits:
     cached_documents: int = 1000
     cached_tokens: int = 200_000
     timeout: timedelta = timedelta(seconds=30)
+    patience: Mapping[str, timedelta] = field(default_factory=dict)
     init_timeout: timedelta = timedelta(seconds=5)
     trust: timedelta = timedelta(seconds=5)
     keep_alive: timedelta = timedelta(seconds=12)
