@@ -95,6 +95,7 @@ class Backbone:
                 outputs=self.outputs,
                 allowed=AllowList.of(settings.egress_allow),
                 environment=environment_accounts(settings),
+                tools=replace(self.tools(), secrets=self.secret_store().peek_for),
             )
         )
 
@@ -164,6 +165,7 @@ def engine_settings(settings: Settings) -> EngineSettings:
         public_url=settings.public_url,
         max_webhook_bytes=settings.max_webhook_bytes,
         max_input_bytes=settings.max_input_bytes,
+        preview=settings.preview,
     )
 
 

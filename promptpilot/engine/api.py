@@ -7,31 +7,22 @@ closed, and only here. Reads go to the tables, by (id, workspace_id) in one quer
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from promptpilot.clock import Clock
-from promptpilot.engine.access import Access, SignedIn
-from promptpilot.engine.control import Control
-from promptpilot.engine.dead_letters import DeadLetters
-from promptpilot.engine.decisions import Decisions
+from promptpilot.engine.access import SignedIn
 from promptpilot.engine.drafts import TriggerChange, TriggerDraft, WorkflowChange, WorkflowDraft
-from promptpilot.engine.launch import Launched, Launcher
+from promptpilot.engine.launch import Launched
+from promptpilot.engine.parts import EngineSettings, Parts
 from promptpilot.engine.ports import Feed, Waker
-from promptpilot.engine.principal import Principal
-from promptpilot.engine.repeats import RepeatRequest, Repeats
-from promptpilot.engine.signing_secrets import SigningSecrets
+from promptpilot.engine.principal import Principal, Scope, needs
+from promptpilot.engine.repeats import RepeatRequest
 from promptpilot.engine.start import StartRequest, start
 from promptpilot.engine.triggers.by_hand import RunRequest, run_by_hand
 from promptpilot.engine.triggers.calls import Accepted, Call
-from promptpilot.engine.triggers.dispatch import Dispatcher
 from promptpilot.engine.triggers.events import Dispatched, EventDraft
-from promptpilot.engine.triggers.inbound import Inbound
-from promptpilot.engine.triggers.keyed import Keyed, KeyedCall
-from promptpilot.engine.triggers.manage import Triggers
-from promptpilot.engine.versions import Versions
-from promptpilot.engine.workflows import Workflows
+from promptpilot.engine.triggers.keyed import KeyedCall
 from promptpilot.errors import PermissionDenied
 from promptpilot.models import AccessToken, DeadLetter, SigningSecret, Trigger, Workflow
 from promptpilot.models.database import Database
@@ -45,35 +36,6 @@ __all__ = [
     "Launched",
     "SignedIn",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineSettings:
-    """What an operator can set and the engine obeys. Sizes are in bytes."""
-
-    registration_open: bool = True
-    public_url: str = "http://127.0.0.1:8000"
-    max_webhook_bytes: int = 1024 * 1024
-    max_input_bytes: int = 256 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """The classes whose verbs the Engine hands over to."""
-
-    access: Access
-    workflows: Workflows
-    triggers: Triggers
-    inbound: Inbound
-    keyed: Keyed
-    dispatcher: Dispatcher
-    launcher: Launcher
-    control: Control
-    repeats: Repeats
-    dead_letters: DeadLetters
-    decisions: Decisions
-    signing_secrets: SigningSecrets
-    versions: Versions
 
 
 class Engine:
@@ -92,25 +54,40 @@ class Engine:
         self.database = database
         self.clock = clock
         self.feed = feed
+        self.outputs = parts.outputs
         self.settings = settings
         self.parts = parts
+        self.prompts = parts.prompts
+        self.credentials = parts.credentials
+        self.previews = parts.previews
         self._waker = waker
 
     # Who calls
 
-    async def register(self, email: str, password: str, name: str | None = None) -> SignedIn:
+    async def register(
+        self, email: str, password: str, name: str | None = None, address: str | None = None
+    ) -> SignedIn:
         """Make an account with a personal workspace, and sign in.
 
         Raises PermissionDenied when registration is closed, InvalidInput for an e-mail, password
-        or name that cannot be, and NotUnique (`input.email`) when the e-mail is taken.
+        or name that cannot be, NotUnique (`input.email`) when the e-mail is taken, and
+        LimitExceeded after too many from one network address.
         """
         if not self.settings.registration_open:
             raise PermissionDenied("Registration is closed; ask the operator for an account.")
-        return await self.parts.access.register(email, password, name)
+        return await self.parts.access.register(email, password, name, address)
 
-    async def login(self, email: str, password: str) -> SignedIn:
-        """Sign in. Raise BadCredentials, after the same work for known and unknown users."""
-        return await self.parts.access.login(email, password)
+    async def login(self, email: str, password: str, address: str | None = None) -> SignedIn:
+        """Sign in. Raise BadCredentials, alike for known and unknown users, or LimitExceeded."""
+        return await self.parts.access.login(email, password, address)
+
+    async def refresh_session(self, refresh_token: str) -> SignedIn:
+        """Exchange a refresh token for fresh tokens, once. Raise BadCredentials."""
+        return await self.parts.access.refresh(refresh_token)
+
+    async def end_sessions(self, principal: Principal, *, everywhere: bool = False) -> int:
+        """End the caller's session, or all of them; return how many. Their tokens end at once."""
+        return await self.parts.access.end_sessions(principal, everywhere=everywhere)
 
     async def identify(self, bearer: str) -> Principal:
         """Return who `bearer` (a session token or an access token) proves.
@@ -119,25 +96,34 @@ class Engine:
         """
         return await self.parts.access.identify(bearer)
 
+    @needs(Scope.ACCESS)
     async def create_access_token(
-        self, principal: Principal, label: str, expires_at: datetime | None = None
+        self,
+        principal: Principal,
+        label: str,
+        expires_at: datetime | None = None,
+        scopes: Sequence[Scope] | None = None,
     ) -> tuple[AccessToken, str]:
         """Make a token for programs; return it and its text, which is not stored.
 
-        Raises InvalidInput for a label that cannot be and an instant that has passed.
+        Raises InvalidInput for a label that cannot be and an instant that has passed, and
+        PermissionDenied for scopes that the caller does not have.
         """
-        return await self.parts.access.create_token(principal, label, expires_at)
+        return await self.parts.access.create_token(principal, label, expires_at, scopes)
 
+    @needs(Scope.ACCESS)
     async def revoke_access_token(self, principal: Principal, id: str) -> AccessToken:
         """End a token at once; may be called twice. Raise NotFound."""
         return await self.parts.access.revoke_token(principal, id)
 
     # Workflows
 
+    @needs(Scope.WRITE)
     async def create_workflow(self, principal: Principal, draft: WorkflowDraft) -> Workflow:
         """Store a workflow with its first version. Raise InvalidInput or InvalidMany."""
         return await self.parts.workflows.create(principal, draft)
 
+    @needs(Scope.WRITE)
     async def update_workflow(self, principal: Principal, change: WorkflowChange) -> Workflow:
         """Change a workflow; executions that run keep the version they started with.
 
@@ -145,12 +131,14 @@ class Engine:
         """
         return await self.parts.workflows.update(principal, change)
 
+    @needs(Scope.WRITE)
     async def duplicate_workflow(
         self, principal: Principal, id: str, name: str | None = None
     ) -> Workflow:
         """Copy a workflow with steps and variables, without triggers. Raise NotFound."""
         return await self.parts.workflows.duplicate(principal, id, name)
 
+    @needs(Scope.WRITE)
     async def delete_workflow(
         self, principal: Principal, id: str, *, cancel_running: bool = False
     ) -> str:
@@ -166,6 +154,7 @@ class Engine:
 
     # Triggers
 
+    @needs(Scope.WRITE)
     async def create_trigger(
         self, principal: Principal, draft: TriggerDraft
     ) -> tuple[Trigger, str | None]:
@@ -175,6 +164,7 @@ class Engine:
         """
         return await self.parts.triggers.create(principal, draft)
 
+    @needs(Scope.WRITE)
     async def update_trigger(
         self, principal: Principal, change: TriggerChange
     ) -> tuple[Trigger, str | None]:
@@ -184,6 +174,7 @@ class Engine:
         """
         return await self.parts.triggers.update(principal, change)
 
+    @needs(Scope.SECRETS)
     async def rotate_trigger_secret(
         self, principal: Principal, id: str, grace_seconds: int = 86_400
     ) -> tuple[Trigger, str]:
@@ -193,12 +184,14 @@ class Engine:
         """
         return await self.parts.triggers.rotate_secret(principal, id, grace_seconds)
 
+    @needs(Scope.WRITE)
     async def delete_trigger(self, principal: Principal, id: str) -> str:
         """Delete a trigger; return its id. Its firings and executions stay. Raise NotFound."""
         return await self.parts.triggers.delete(principal, id)
 
     # Executions
 
+    @needs(Scope.RUN)
     async def start_execution(
         self,
         principal: Principal,
@@ -217,6 +210,7 @@ class Engine:
         )
         return self._rung(await start(self.parts.launcher, principal, request))
 
+    @needs(Scope.RUN)
     async def run_trigger(
         self,
         principal: Principal,
@@ -232,6 +226,7 @@ class Engine:
         request = RunRequest(trigger_id, {} if input is None else input, idempotency_key)
         return self._rung(await run_by_hand(self.database, self.parts.launcher, principal, request))
 
+    @needs(Scope.RUN)
     async def cancel_execution(
         self, principal: Principal, id: str, reason: str | None = None
     ) -> None:
@@ -239,6 +234,7 @@ class Engine:
         await self.parts.control.cancel(principal.workspace_id, id, reason)
         self.feed.ring(id)
 
+    @needs(Scope.RUN)
     async def pause_execution(self, principal: Principal, id: str) -> None:
         """Hold an execution at its next step boundary; again changes nothing.
 
@@ -247,6 +243,7 @@ class Engine:
         await self.parts.control.pause(principal.workspace_id, id)
         self.feed.ring(id)
 
+    @needs(Scope.RUN)
     async def resume_execution(self, principal: Principal, id: str) -> None:
         """Let a paused execution go on; one that is not paused stays as it is.
 
@@ -256,6 +253,7 @@ class Engine:
         self.feed.ring(id)
         self._waker.wake()
 
+    @needs(Scope.RUN)
     async def retry_execution(
         self,
         principal: Principal,
@@ -275,6 +273,7 @@ class Engine:
         request = RepeatRequest(id, from_step_name, use_newest_version, idempotency_key)
         return self._rung(await self.parts.repeats.repeat(principal, request))
 
+    @needs(Scope.RUN)
     async def replay_dead_letters(
         self, principal: Principal, ids: Sequence[str]
     ) -> list[DeadLetter]:
@@ -288,6 +287,7 @@ class Engine:
         finally:
             self._waker.wake()
 
+    @needs(Scope.RUN)
     async def discard_dead_letters(
         self, principal: Principal, ids: Sequence[str]
     ) -> list[DeadLetter]:
@@ -298,6 +298,7 @@ class Engine:
         """
         return await self.parts.dead_letters.discard(principal, ids)
 
+    @needs(Scope.RUN)
     async def submit_decision(
         self, principal: Principal, step_execution_id: str, choice: str, comment: str | None = None
     ) -> None:
@@ -309,6 +310,7 @@ class Engine:
         await self.parts.decisions.submit(principal, step_execution_id, choice, comment)
         self._waker.wake()
 
+    @needs(Scope.SECRETS)
     async def rotate_signing_secret(
         self, principal: Principal, grace_seconds: int = 86_400
     ) -> tuple[SigningSecret, str]:
@@ -358,6 +360,7 @@ class Engine:
             self._waker.wake()
         return accepted
 
+    @needs(Scope.RUN)
     async def dispatch_event(self, principal: Principal, draft: EventDraft) -> Dispatched:
         """Store an event, then tell every EVENT trigger of the workspace that listens.
 

@@ -35,7 +35,13 @@ from promptpilot.engine.principal import Principal, Scope, needs
 from promptpilot.engine.scrub import Scrubber
 from promptpilot.engine.step_configs import ModelProvider
 from promptpilot.engine.vault import Vault, VaultError
-from promptpilot.errors import CredentialUnavailable, InvalidStatus, LimitExceeded, NotUnique
+from promptpilot.errors import (
+    CredentialUnavailable,
+    InvalidStatus,
+    LimitExceeded,
+    NotUnique,
+    StepFailed,
+)
 from promptpilot.models import Credential
 from promptpilot.models.database import Database
 
@@ -158,12 +164,12 @@ class Credentials:
     async def test(self, principal: Principal, id: str) -> Tested:
         """Ask the provider whether it takes the key, and note what it says.
 
-        Raises NotFound, InvalidStatus when it is revoked, CredentialUnavailable when its secret
-        does not open, and `StepFailed` when the provider cannot be asked; then its status stays.
+        Raises NotFound, InvalidStatus when it is revoked, and CredentialUnavailable when its
+        secret does not open or the provider cannot be asked; then its status stays.
         """
         row = await self._usable(principal, id)
         account = self._account(row)
-        probed = await self._prober.probe(ModelProvider(row.provider), account)
+        probed = await self._probed(ModelProvider(row.provider), account)
         now = self._clock.now()
         columns = dict(_NOT_REFUSED)
         if not probed.is_accepted:
@@ -176,6 +182,13 @@ class Credentials:
         same = Credential.filter(id=id, secret_sealed=row.secret_sealed, revoked_at__isnull=True)
         await self._database.retry(partial(same.update, **columns, last_used_at=_minute(now)))
         return Tested(await self._stored(principal, id), probed)
+
+    async def _probed(self, provider: ModelProvider, account: Account) -> Probed:
+        try:
+            return await self._prober.probe(provider, account)
+        except StepFailed as failure:
+            words = Scrubber([account.secret]).text(failure.message)
+            raise CredentialUnavailable(words, (provider.value,), ID_PATH) from None
 
     def _account(self, row: Credential) -> Account:
         try:

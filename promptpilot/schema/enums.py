@@ -12,8 +12,10 @@ from enum import StrEnum
 from typing import Final
 
 from promptpilot.engine import lifecycle
+from promptpilot.engine.audit import AuditAction
+from promptpilot.engine.credential_status import CredentialStatus
 from promptpilot.engine.dead_letters import DeadLetterStatus
-from promptpilot.engine.principal import Role
+from promptpilot.engine.principal import Role, Scope
 from promptpilot.engine.triggers.kinds import FiringOutcome, TriggerType
 from promptpilot.engine.triggers.signatures import WebhookScheme
 from promptpilot.schema.description import described
@@ -141,6 +143,38 @@ described(
     ADMIN="Also sees and manages everybody's.",
 )
 described(
+    AuditAction,
+    "AuditAction",
+    "What was done. New values may be added.",
+    USER_REGISTERED="An account was made.",
+    SESSION_ENDED="Somebody signed out.",
+    REFRESH_TOKEN_REUSED="A refresh token came twice; its session was ended.",  # noqa: S106 -- a description
+    ACCESS_TOKEN_CREATED="An access token was made.",  # noqa: S106 -- a description
+    ACCESS_TOKEN_REVOKED="An access token was revoked.",  # noqa: S106 -- a description
+    TRIGGER_CREATED="A trigger was made.",
+    TRIGGER_UPDATED="A trigger was changed.",
+    TRIGGER_SECRET_ROTATED="A trigger got a new secret or key.",  # noqa: S106 -- a description
+    TRIGGER_DELETED="A trigger was deleted.",
+    SIGNING_SECRET_ROTATED="The workspace got a new signing secret.",  # noqa: S106 -- a description
+    CREDENTIAL_CREATED="A model credential was stored.",
+    CREDENTIAL_UPDATED="A model credential was changed.",
+    CREDENTIAL_ROTATED="A model credential got a new secret.",
+    CREDENTIAL_REVOKED="A model credential was withdrawn.",
+    ENDPOINT_CREATED="A webhook endpoint was made.",
+    ENDPOINT_UPDATED="A webhook endpoint was changed.",
+    ENDPOINT_DELETED="A webhook endpoint was deleted.",
+)
+described(
+    Scope,
+    "AccessScope",
+    "What an access token is good for. Every scope includes READ.",
+    READ="Reads everything that its user may see.",
+    RUN="Starts, steers and answers executions, runs triggers, dispatches events.",
+    WRITE="Makes and changes prompts, workflows and triggers.",
+    SECRETS="Makes and changes model credentials, signing secrets and secrets of triggers.",
+    ACCESS="Makes and revokes access tokens and reads the audit log.",
+)
+described(
     lifecycle.ExecutionStatus,
     "ExecutionStatus",
     (
@@ -192,6 +226,16 @@ described(
     OPEN="Somebody has to look at it.",
     REPLAYED="Run again; `replay` is the new execution.",
     DISCARDED="Put aside.",
+)
+described(
+    CredentialStatus,
+    "CredentialStatus",
+    "Whether a credential can be used.",
+    ACTIVE="Works.",
+    EXPIRING="`expiresAt` is near.",
+    EXPIRED="`expiresAt` has passed.",
+    REJECTED="The provider refused it.",
+    REVOKED="Withdrawn by its owner.",
 )
 described(
     FiringOutcome,

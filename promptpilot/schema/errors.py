@@ -12,9 +12,11 @@ from typing import ParamSpec, TypeVar
 
 import strawberry
 
+from promptpilot.engine.step_configs import ModelProvider
 from promptpilot.errors import (
     CallerError,
     Conflict,
+    CredentialUnavailable,
     InvalidMany,
     InvalidStatus,
     LimitExceeded,
@@ -26,6 +28,7 @@ from promptpilot.schema.enums import UserErrorCode
 from promptpilot.schema.scalars import SafeInt
 from promptpilot.schema.types.user_error import (
     ConflictError,
+    CredentialError,
     InvalidInputError,
     InvalidStateError,
     LimitExceededError,
@@ -79,8 +82,18 @@ def _user_error(error: CallerError) -> UserError:
             code, status = UserErrorCode.INVALID_STATE, error.status
             return InvalidStateError(code=code, message=error.message, path=path, state=status)
         case LimitExceeded():
-            code, limit = UserErrorCode.LIMIT_EXCEEDED, SafeInt(error.limit)
-            return LimitExceededError(code=code, message=error.message, path=path, limit=limit)
+            return LimitExceededError(
+                code=UserErrorCode.LIMIT_EXCEEDED,
+                message=error.message,
+                path=path,
+                limit=SafeInt(error.limit),
+                retry_after=error.retry_after,
+            )
+        case CredentialUnavailable():
+            code, providers = _code(error), [ModelProvider(each) for each in error.providers]
+            return CredentialError(
+                code=code, message=error.message, path=path, providers=providers
+            )
         case _:
             return InvalidInputError(code=_code(error), message=error.message, path=path)
 

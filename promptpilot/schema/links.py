@@ -16,6 +16,8 @@ _PACKAGE: Final = "promptpilot.schema.types"
 _HOMES: Final[Mapping[str, str]] = {
     "User": "access",
     "AccessToken": "access",
+    "AuditEntry": "audit",
+    "AuditEntryConnection": "audit",
     "Workflow": "workflow",
     "WorkflowIssue": "workflow",
     "WorkflowStep": "step",
@@ -27,6 +29,7 @@ _HOMES: Final[Mapping[str, str]] = {
     "StepDecision": "decision",
     "DeadLetter": "dead_letter",
     "SigningSecret": "signing_secret",
+    "ModelCredential": "model_credential",
     "ExecutionEvent": "event",
     "WorkflowConnection": "connections",
     "WorkflowExecutionConnection": "connections",

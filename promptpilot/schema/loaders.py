@@ -18,11 +18,13 @@ from tortoise.functions import Max
 from tortoise.queryset import QuerySet
 
 from promptpilot import ids
-from promptpilot.engine.principal import Principal
+from promptpilot.engine.principal import Principal, Scope
 from promptpilot.engine.progress import StepView, step_views_of
 from promptpilot.engine.versions import Versions
 from promptpilot.models import (
     AccessToken,
+    AuditEntry,
+    Credential,
     DeadLetter,
     Decision,
     Execution,
@@ -50,6 +52,7 @@ class Loaders:
         self.versions = versions
         self.user = _one(own.users)
         self.access_token = _one(own.access_tokens)
+        self.audit_entry = _one(own.audit_entries)
         self.workflow = _one(own.workflows)
         self.step = _one(own.steps)
         self.variable = _one(own.variables)
@@ -57,6 +60,7 @@ class Loaders:
         self.firing = _one(own.firings)
         self.execution = _one(own.executions)
         self.dead_letter = _one(own.dead_letters)
+        self.model_credential = _one(own.model_credentials)
         self.steps = _many(own.steps, "position")
         self.variables = _many(own.variables, "position")
         self.triggers = _many(own.triggers, "created_at", "id")
@@ -108,12 +112,17 @@ class _Own:
     def __init__(self, principal: Principal | None) -> None:
         self._workspace_id = principal.workspace_id if principal else ""
         self._user_id = principal.user_id if principal else ""
+        scopes = principal.scopes if principal else None
+        self._may_audit = scopes is None or Scope.ACCESS in scopes
 
     def users(self) -> QuerySet[User]:
         return User.filter(id=self._user_id)
 
     def access_tokens(self) -> QuerySet[AccessToken]:
         return AccessToken.filter(user_id=self._user_id)
+
+    def audit_entries(self) -> QuerySet[AuditEntry]:
+        return AuditEntry.filter(workspace_id=self._workspace_id if self._may_audit else "")
 
     def workflows(self) -> QuerySet[Workflow]:
         return Workflow.filter(workspace_id=self._workspace_id)
@@ -134,6 +143,9 @@ class _Own:
 
     def executions(self) -> QuerySet[Execution]:
         return Execution.filter(workspace_id=self._workspace_id)
+
+    def model_credentials(self) -> QuerySet[Credential]:
+        return Credential.filter(workspace_id=self._workspace_id)
 
     def dead_letters(self) -> QuerySet[DeadLetter]:
         return DeadLetter.filter(workspace_id=self._workspace_id)

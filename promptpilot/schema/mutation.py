@@ -8,6 +8,8 @@ from promptpilot.schema.mutations.access import AccessMutations
 from promptpilot.schema.mutations.control import ControlMutations
 from promptpilot.schema.mutations.dead_letter import DeadLetterMutations
 from promptpilot.schema.mutations.execution import ExecutionMutations
+from promptpilot.schema.mutations.model_credential import ModelCredentialMutations
+from promptpilot.schema.mutations.preview import PreviewMutations
 from promptpilot.schema.mutations.signing_secret import SigningSecretMutations
 from promptpilot.schema.mutations.trigger import TriggerMutations
 from promptpilot.schema.mutations.workflow import WorkflowMutations
@@ -24,5 +26,7 @@ class Mutation(
     ControlMutations,
     DeadLetterMutations,
     SigningSecretMutations,
+    ModelCredentialMutations,
+    PreviewMutations,
 ):
     """All mutations."""

@@ -15,12 +15,14 @@ MAX_NODES: Final = 100
 _LOADERS: Final[Mapping[Kind, Callable[[Loaders, str], Awaitable[Any]]]] = {
     Kind.USER: lambda loaders, key: loaders.user.load(key),
     Kind.ACCESS_TOKEN: lambda loaders, key: loaders.access_token.load(key),
+    Kind.AUDIT_ENTRY: lambda loaders, key: loaders.audit_entry.load(key),
     Kind.WORKFLOW: lambda loaders, key: loaders.workflow.load(key),
     Kind.STEP: lambda loaders, key: loaders.step.load(key),
     Kind.VARIABLE: lambda loaders, key: loaders.variable.load(key),
     Kind.TRIGGER: lambda loaders, key: loaders.trigger.load(key),
     Kind.FIRING: lambda loaders, key: loaders.firing.load(key),
     Kind.EXECUTION: lambda loaders, key: loaders.execution.load(key),
+    Kind.CREDENTIAL: lambda loaders, key: loaders.model_credential.load(key),
     Kind.DEAD_LETTER: lambda loaders, key: loaders.dead_letter.load(key),
     Kind.STEP_EXECUTION: lambda loaders, key: loaders.step_view(key),
 }

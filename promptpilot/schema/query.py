@@ -8,7 +8,9 @@ from typing import Annotated
 import strawberry
 
 from promptpilot import models as rows
-from promptpilot.schema import declare, filters
+from promptpilot.engine.principal import Scope
+from promptpilot.engine.step_configs import ModelProvider
+from promptpilot.schema import audits, declare, filters
 from promptpilot.schema.context import Info
 from promptpilot.schema.given import given
 from promptpilot.schema.links import link, links
@@ -17,6 +19,7 @@ from promptpilot.schema.paging import Page, PageRequest
 from promptpilot.schema.scalars import CronExpression, TimeZone
 from promptpilot.schema.schedules import Window, preview
 from promptpilot.schema.server import describe_server
+from promptpilot.schema.types.audit import AuditFilter
 from promptpilot.schema.types.dead_letter import DeadLetterFilter
 from promptpilot.schema.types.execution_input import WorkflowExecutionFilter, WorkflowExecutionOrder
 from promptpilot.schema.types.relay import Node
@@ -132,6 +135,22 @@ class Query:
         found = filters.dead_letters(info.context.require(), where)
         return await filters.dead_letter_page(found, page)
 
+    @declare.connection(
+        "AuditEntryConnection",
+        "Changes of secrets, triggers and access by the caller, newest first. An access token needs"
+        " the scope ACCESS.",
+    )
+    @staticmethod
+    async def audit_log(
+        info: Info,
+        page: PageRequest,
+        where: Annotated[
+            AuditFilter | None, strawberry.argument(description="Filter.")
+        ] = strawberry.UNSET,
+    ) -> Page[rows.AuditEntry]:
+        found = audits.audit_entries(info.context.require(Scope.ACCESS), where)
+        return await audits.audit_page(found, page)
+
     @declare.field(
         description=(
             "What signs the requests of the caller's WEBHOOK steps; null before the first one is"
@@ -143,6 +162,20 @@ class Query:
     async def signing_secret(info: Info) -> rows.SigningSecret | None:
         workspace_id = info.context.require().workspace_id
         return await rows.SigningSecret.get_or_none(workspace_id=workspace_id)
+
+    @declare.field(
+        description="The caller's model credentials.", graphql_type=links("ModelCredential")
+    )
+    @staticmethod
+    async def model_credentials(
+        info: Info,
+        providers: Annotated[
+            list[ModelProvider] | None, strawberry.argument(description="Any of these.")
+        ] = strawberry.UNSET,
+    ) -> list[rows.Credential]:
+        asked = given(providers)
+        chosen = None if asked is None else frozenset(asked)
+        return await info.context.engine.credentials.mine(info.context.require(), chosen)
 
     @declare.field(description="The next times a schedule would fire.")
     @staticmethod
@@ -164,5 +197,7 @@ class Query:
 
     @declare.field(description="About the server.")
     @staticmethod
-    def server_info(info: Info) -> ServerInfo:
-        return describe_server(info.context.engine.settings)
+    async def server_info(info: Info) -> ServerInfo:
+        engine, caller = info.context.engine, info.context.principal
+        configured = await engine.credentials.configured(caller.workspace_id if caller else None)
+        return describe_server(engine.settings, info.context.limits, configured)

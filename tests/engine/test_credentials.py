@@ -232,9 +232,9 @@ async def test_a_provider_that_cannot_be_asked_changes_nothing(
     credentials: Credentials, principal: Principal, prober: FakeProber
 ) -> None:
     row = await credentials.create(principal, draft())
-    prober.answer = StepFailed("It is away.", "NETWORK", is_retryable=True)
+    prober.answer = StepFailed(f"{SECRET} is away.", "NETWORK", is_retryable=True)
 
-    with pytest.raises(StepFailed):
+    with pytest.raises(CredentialUnavailable, match=r"^\*\*\* is away"):
         await credentials.test(principal, row.id)
 
     assert (await Credential.get(id=row.id)).refused_at is None

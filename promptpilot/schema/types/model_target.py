@@ -9,13 +9,17 @@ from typing import Any, Final
 import strawberry
 from strawberry import Parent
 
+from promptpilot import models as rows
 from promptpilot.engine import step_configs
 from promptpilot.engine.step_configs import ModelErrorPolicy, ModelProvider, RoutingMode
 from promptpilot.schema import declare
+from promptpilot.schema.context import Info
 from promptpilot.schema.enums import (
     ResponseFormat,
 )
 from promptpilot.schema.given import given
+from promptpilot.schema.links import link
+from promptpilot.schema.loaders import if_any
 from promptpilot.schema.scalars import JSONObject
 
 #: Attribute -> name of the API, under which parameters are stored.
@@ -81,6 +85,16 @@ class ModelTarget:
     model: str = strawberry.field(description="Name of the model at the provider.")
     label: str | None = strawberry.field(description="Name for people.")
     is_disabled: bool = strawberry.field(description="Not called while true.")
+
+    @declare.field(
+        description="Credential to use; null means the owner's active one for the provider.",
+        graphql_type=link("ModelCredential") | None,
+    )
+    @staticmethod
+    async def credential(
+        root: Parent[step_configs.ModelTarget], info: Info
+    ) -> rows.Credential | None:
+        return await if_any(info.context.loaders.model_credential, root.credential_id)
 
     @declare.field(description="Sampling parameters.")
     @staticmethod
@@ -153,6 +167,9 @@ class ModelTargetInput:
     provider: ModelProvider = strawberry.field(description="Provider.")
     model: str = strawberry.field(description="Name of the model at the provider.")
     label: str | None = strawberry.field(default=strawberry.UNSET, description="Name for people.")
+    credential_id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="Credential; the owner's active one if not given."
+    )
     parameters: ModelParametersInput | None = strawberry.field(
         default=strawberry.UNSET, description="Sampling parameters."
     )
@@ -164,6 +181,7 @@ class ModelTargetInput:
             provider=self.provider,
             model=self.model,
             label=given(self.label),
+            credential_id=given(self.credential_id),
             parameters=self.parameters.to_parameters() if self.parameters else {},
             is_disabled=self.is_disabled,
         )
