@@ -41,6 +41,8 @@ class Kind(StrEnum):
     DEAD_LETTER = "dl"
     CREDENTIAL = "cred"
     PLATFORM_EVENT = "ev"
+    SESSION = "ses"
+    AUDIT_ENTRY = "aud"
     STEP_SECRET = "sec"  # noqa: S105 -- a prefix, not a secret
 
 

@@ -228,6 +228,13 @@ class Settings(GraphqlSettings):
         le=16 * _MIB,
         description="Largest input of an execution in bytes, 1024 to 16777216.",
     )
+    preview: Seconds = Field(
+        default=timedelta(seconds=120),
+        alias="PROMPTPILOT_PREVIEW_SECONDS",
+        ge=timedelta(seconds=1),
+        le=timedelta(seconds=600),
+        description="Seconds that a preview may take, 1 to 600.",
+    )
     solo_memory_mb: Count = Field(
         default=512,
         alias="PROMPTPILOT_SOLO_MEMORY_MB",

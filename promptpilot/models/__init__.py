@@ -1,6 +1,13 @@
 """The tables. A row says what is true; it does not know how to change it."""
 
-from promptpilot.models.access import AccessToken, User, Workspace
+from promptpilot.models.access import (
+    AccessToken,
+    AuditEntry,
+    LoginFailure,
+    Session,
+    User,
+    Workspace,
+)
 from promptpilot.models.execution import (
     DeadLetter,
     Decision,
@@ -18,6 +25,7 @@ from promptpilot.models.workflow import Workflow, WorkflowStep, WorkflowVariable
 
 __all__ = [
     "AccessToken",
+    "AuditEntry",
     "Credential",
     "DeadLetter",
     "Decision",
@@ -26,9 +34,11 @@ __all__ = [
     "Firing",
     "IdempotencyKey",
     "LargeOutput",
+    "LoginFailure",
     "PlatformEvent",
     "Prompt",
     "PromptVersion",
+    "Session",
     "SigningSecret",
     "StepAttempt",
     "StepExecution",

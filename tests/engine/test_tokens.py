@@ -10,6 +10,8 @@ from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,7 +62,7 @@ def test_a_token_tells_whom_it_was_issued_to() -> None:
 
     claims = SESSIONS.read(token, NOW)
 
-    assert claims == tokens.Claims(USER, NOW, expires_at)
+    assert claims == tokens.Claims(USER, None, NOW, expires_at)
     assert expires_at == NOW + timedelta(minutes=15)
 
 
@@ -194,3 +196,22 @@ def test_an_access_token_with_something_added_does_not_look_like_one(change: str
 
     assert not tokens.looks_like_access_token(text + change)
     assert not tokens.looks_like_access_token(change + text)
+
+
+def test_an_ed25519_key_signs_with_eddsa_alone() -> None:
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    sessions = SessionTokens(pem, issuer="promptpilot", audience="api")
+
+    token, _ = sessions.issue(USER, NOW)
+
+    assert jwt.get_unverified_header(token)["alg"] == "EdDSA"
+    assert sessions.read(token, NOW).user_id == USER
+    with pytest.raises(Unauthenticated):
+        sessions.read(SESSIONS.issue(USER, NOW)[0], NOW)
+
+
+@pytest.mark.parametrize("pem", [b"-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----"])
+def test_a_pem_text_that_is_no_ed25519_key_is_refused(pem: bytes) -> None:
+    with pytest.raises(Misconfigured):
+        SessionTokens(pem, issuer="promptpilot", audience="api")

@@ -21,6 +21,8 @@ class Api:
 
     engine: Engine
     principal: Principal | None = None
+    #: The network address of the caller.
+    address: str | None = None
 
     def seen_by(self, principal: Principal | None) -> Api:
         """Return the API as somebody else sees it."""
@@ -41,7 +43,7 @@ class Api:
         return result.errors[0]
 
     async def _result(self, document: str, variables: dict[str, Any]) -> ExecutionResult:
-        context = Context.of(self.engine, self.principal)
+        context = Context.of(self.engine, self.principal, self.address)
         result = await schema.execute(document, variables, context_value=context)
         assert isinstance(result, ExecutionResult)
         return result
@@ -55,7 +57,7 @@ class Api:
 
     async def watch(self, document: str, **variables: Any) -> AsyncGenerator[ExecutionResult, None]:
         """Yield every answer of a subscription."""
-        context = Context.of(self.engine, self.principal)
+        context = Context.of(self.engine, self.principal, self.address)
         source = await schema.subscribe(document, variables, context_value=context)
         async for result in source:
             assert isinstance(result, ExecutionResult)

@@ -6,6 +6,7 @@ else changed the trigger since it was read.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -14,6 +15,7 @@ from tortoise.exceptions import IntegrityError
 
 from promptpilot import ids
 from promptpilot.clock import Clock
+from promptpilot.engine.audit import AuditAction, note
 from promptpilot.engine.definition import Definition
 from promptpilot.engine.drafts import (
     UNSET,
@@ -48,6 +50,10 @@ MAX_GRACE: Final = timedelta(days=30)
 _TRIES: Final = 5
 _NAME: Final = ("input", "name")
 _INPUT: Final = ("input", "input")
+#: Columns that the audit log says were changed.
+_TOLD: Final = frozenset({"name", "type", "config", "input", "is_active"})
+
+Noting = Callable[..., Awaitable[None]]
 
 
 class Triggers:
@@ -78,7 +84,7 @@ class Triggers:
         row.update_from_dict(self._secrets.config_columns(row, draft.config, secret))
         row.next_run_at = next_run(row, row.created_at)
         try:
-            await self._database.retry(partial(Trigger.bulk_create, [row], ignore_conflicts=True))
+            await self._database.retry(partial(self._store_new, principal, row))
         except IntegrityError as error:  # the workflow was deleted in between
             raise not_found(ids.Kind.WORKFLOW, draft.workflow_id, path) from error
         return row, secret
@@ -98,7 +104,8 @@ class Triggers:
             config = change.config or None
             secret = None if config is None else secret_to_make(config, row)
             columns = self._changed_columns(change, row, secret)
-            if not columns or await self._overwrite(row, columns):
+            did = partial(note, principal, AuditAction.TRIGGER_UPDATED, row.id)
+            if not columns or await self._overwrite(row, columns, did):
                 return row, secret
         raise await self._conflict(principal, change.id)
 
@@ -118,7 +125,8 @@ class Triggers:
             secret = secret_in_place(row)
             grace = timedelta(seconds=grace_seconds)
             columns = self._secrets.rotated_columns(row, secret, self._clock.now(), grace)
-            if await self._overwrite(row, columns):
+            did = partial(note, principal, AuditAction.TRIGGER_SECRET_ROTATED, row.id)
+            if await self._overwrite(row, columns, did):
                 return row, secret
         raise await self._conflict(principal, id)
 
@@ -126,10 +134,24 @@ class Triggers:
         """Delete a trigger; its firings and executions stay. Raise NotFound."""
         if not ids.is_id(id, ids.Kind.TRIGGER):
             raise not_found(ids.Kind.TRIGGER, id)
-        mine = Trigger.filter(id=id, workspace_id=principal.workspace_id)
-        if not await self._database.retry(mine.delete):
+        if not await self._database.retry(partial(self._remove, principal, id)):
             raise not_found(ids.Kind.TRIGGER, id)
         return id
+
+    async def _store_new(self, principal: Principal, row: Trigger) -> None:
+        async with self._database.transaction():
+            if await Trigger.exists(id=row.id):  # the first try was committed after all
+                return
+            await row.save(force_create=True)
+            done, at = AuditAction.TRIGGER_CREATED, row.created_at
+            await note(principal, done, row.id, at, type=row.type, workflowId=row.workflow_id)
+
+    async def _remove(self, principal: Principal, id: str) -> int:
+        async with self._database.transaction():
+            count = await Trigger.filter(id=id, workspace_id=principal.workspace_id).delete()
+            if count:
+                await note(principal, AuditAction.TRIGGER_DELETED, id, self._clock.now())
+            return count
 
     async def _definition(
         self, principal: Principal, workflow_id: str, path: tuple[str, ...]
@@ -193,15 +215,22 @@ class Triggers:
             **self._secrets.config_columns(row, config, secret),
         }
 
-    async def _overwrite(self, row: Trigger, columns: Columns) -> bool:
-        """Store columns in a trigger that nobody changed since it was read; tell whether so."""
+    async def _overwrite(self, row: Trigger, columns: Columns, did: Noting) -> bool:
+        """Store columns in a trigger that nobody changed since it was read; tell whether so.
+
+        `did` notes in the audit log what was done.
+        """
         revision = row.revision
         changed = {**columns, "revision": revision + 1, "updated_at": self._clock.now()}
         mine = Trigger.filter(id=row.id, workspace_id=row.workspace_id, revision=revision)
         row.update_from_dict(changed)
 
         async def store() -> int:
-            return await mine.update(**changed)
+            async with self._database.transaction():
+                count = await mine.update(**changed)
+                if count:
+                    await did(row.updated_at, fields=sorted(columns.keys() & _TOLD))
+                return count
 
         return await self._database.retry(store) > 0
 

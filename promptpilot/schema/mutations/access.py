@@ -17,6 +17,9 @@ from promptpilot.schema.types.access import (
     CreateAccessTokenInput,
     CreateAccessTokenPayload,
     LoginInput,
+    LogoutInput,
+    LogoutPayload,
+    RefreshSessionInput,
     RegisterInput,
     RevokeAccessTokenInput,
     RevokeAccessTokenPayload,
@@ -32,14 +35,34 @@ class AccessMutations:
     @reporting(AuthPayload)
     async def register(info: Info, input: Annotated[RegisterInput, ARGUMENTS]) -> AuthPayload:
         engine = info.context.engine
-        signed_in = await engine.register(input.email, input.password, given(input.name))
+        address = info.context.address
+        signed_in = await engine.register(input.email, input.password, given(input.name), address)
         return _welcome(signed_in)
 
     @declare.mutation(description="Sign in.")
     @staticmethod
     @reporting(AuthPayload)
     async def login(info: Info, input: Annotated[LoginInput, ARGUMENTS]) -> AuthPayload:
-        return _welcome(await info.context.engine.login(input.email, input.password))
+        engine, address = info.context.engine, info.context.address
+        return _welcome(await engine.login(input.email, input.password, address))
+
+    @declare.mutation(
+        description="Exchange a refresh token for fresh tokens; nobody has to be signed in."
+    )
+    @staticmethod
+    @reporting(AuthPayload)
+    async def refresh_session(
+        info: Info, input: Annotated[RefreshSessionInput, ARGUMENTS]
+    ) -> AuthPayload:
+        return _welcome(await info.context.engine.refresh_session(input.refresh_token))
+
+    @declare.mutation(description="Sign out: tokens of the session end at once.")
+    @staticmethod
+    @reporting(LogoutPayload)
+    async def logout(info: Info, input: Annotated[LogoutInput, ARGUMENTS]) -> LogoutPayload:
+        caller = info.context.require()
+        count = await info.context.engine.end_sessions(caller, everywhere=input.everywhere)
+        return LogoutPayload(ended_count=count)
 
     @declare.mutation(description="Make a token for programs.")
     @staticmethod
@@ -48,7 +71,9 @@ class AccessMutations:
         info: Info, input: Annotated[CreateAccessTokenInput, ARGUMENTS]
     ) -> CreateAccessTokenPayload:
         caller, expires_at = info.context.require(), given(input.expires_at)
-        token, text = await info.context.engine.create_access_token(caller, input.label, expires_at)
+        token, text = await info.context.engine.create_access_token(
+            caller, input.label, expires_at, given(input.scopes)
+        )
         return CreateAccessTokenPayload(access_token=token, token=text)
 
     @declare.mutation(description="Revoke a token.")
@@ -63,4 +88,10 @@ class AccessMutations:
 
 
 def _welcome(signed_in: SignedIn) -> AuthPayload:
-    return AuthPayload(token=signed_in.token, expires_at=signed_in.expires_at, user=signed_in.user)
+    return AuthPayload(
+        token=signed_in.token,
+        expires_at=signed_in.expires_at,
+        refresh_token=signed_in.refresh_token,
+        refresh_expires_at=signed_in.refresh_expires_at,
+        user=signed_in.user,
+    )

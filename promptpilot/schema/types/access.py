@@ -8,7 +8,7 @@ import strawberry
 from strawberry import Parent
 
 from promptpilot import models as rows
-from promptpilot.engine.principal import Role
+from promptpilot.engine.principal import Role, Scope
 from promptpilot.schema import declare
 from promptpilot.schema.context import Info
 from promptpilot.schema.links import link
@@ -52,6 +52,11 @@ class AccessToken(Node):
     last_used_at: datetime | None = strawberry.field(description="Last use, to the minute.")
     revoked_at: datetime | None = strawberry.field(description="When it was revoked.")
 
+    @declare.field(description="What it is good for; null means everything that its user may do.")
+    @staticmethod
+    def scopes(root: Parent[rows.AccessToken]) -> list[Scope] | None:
+        return None if root.scopes is None else [Scope(each) for each in root.scopes]
+
     @classmethod
     def is_type_of(cls, obj: object, _info: object) -> bool:
         """Say whether this type shows `obj`."""
@@ -83,6 +88,10 @@ class CreateAccessTokenInput:
     expires_at: datetime | None = strawberry.field(
         default=strawberry.UNSET, description="When it stops working."
     )
+    scopes: list[Scope] | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="What it is good for; as much as the caller's own proof if not given.",
+    )
 
 
 @strawberry.input(description="Revoke an access token.")
@@ -99,6 +108,13 @@ class AuthPayload:
     token: str | None = strawberry.field(default=None, description="Bearer token; null on failure.")
     expires_at: datetime | None = strawberry.field(
         default=None, description="When it stops working."
+    )
+    refresh_token: str | None = strawberry.field(
+        default=None,
+        description="Gets the next tokens from `refreshSession`, once; null on failure.",
+    )
+    refresh_expires_at: datetime | None = strawberry.field(
+        default=None, description="Until when the refresh token can be used."
     )
     user: rows.User | None = strawberry.field(
         default=None,
@@ -129,6 +145,36 @@ class RevokeAccessTokenPayload:
 
     access_token: rows.AccessToken | None = strawberry.field(
         default=None, graphql_type=link("AccessToken") | None, description="The token object."
+    )
+    errors: list[UserError] = strawberry.field(
+        default_factory=list, description="Empty on success."
+    )
+
+
+@strawberry.input(description="Renew a session.")
+class RefreshSessionInput:
+    """Renew a session."""
+
+    refresh_token: str = strawberry.field(
+        description="The refresh token of the last sign-in or renewal; it is good once."
+    )
+
+
+@strawberry.input(description="Sign out.")
+class LogoutInput:
+    """Sign out."""
+
+    everywhere: bool = strawberry.field(
+        default=False, description="End every session of the caller, not only this one."
+    )
+
+
+@strawberry.type(description="Result of logout.")
+class LogoutPayload:
+    """Result of logout."""
+
+    ended_count: int = strawberry.field(
+        default=0, description="How many sessions were ended; 0 for an access token."
     )
     errors: list[UserError] = strawberry.field(
         default_factory=list, description="Empty on success."

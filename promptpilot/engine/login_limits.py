@@ -1,0 +1,84 @@
+"""Slows guessing of passwords down: counts sign-ins that fail, for everybody in one table.
+
+Rules: a try counts before its password is looked at, so that a thousand tries at once are counted
+too; a good one is taken off again. Who is held up is told until when. Keys are digests: nobody
+reads an e-mail or an address out of the table.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+from promptpilot.clock import Clock, from_ms, to_ms
+from promptpilot.errors import LimitExceeded
+from promptpilot.models.database import Database
+
+WINDOW: Final = timedelta(minutes=15)
+#: Tries in a window: of one address for one account, of one address, and for one account.
+PER_PAIR: Final = 10
+PER_ADDRESS: Final = 100
+PER_ACCOUNT: Final = 100
+
+_COUNT: Final = """
+INSERT INTO login_failures AS f (key, count, window_at) VALUES ($1, 1, $2)
+ON CONFLICT (key) DO UPDATE SET
+    count = CASE WHEN f.window_at <= $3 THEN 1 ELSE f.count + 1 END,
+    window_at = CASE WHEN f.window_at <= $3 THEN $2 ELSE f.window_at END
+RETURNING count, window_at
+"""
+_TAKE_OFF: Final = "UPDATE login_failures SET count = count - 1 WHERE key = $1 AND count > 0"
+_FORGET: Final = "DELETE FROM login_failures WHERE window_at <= $1"
+
+
+class LoginLimits:
+    """Counts tries to sign in."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def admit(self, account: str, address: str | None) -> None:
+        """Count a try for an account from an address (None: a process of ours).
+
+        Raises LimitExceeded after too many; it says when the next try is looked at.
+        """
+        for key, limit in _limits(account, address).items():
+            count, until = await self._count(key)
+            if count > limit:
+                minutes = -(-(until - self._clock.now()) // timedelta(minutes=1))
+                message = f"Too many tries to sign in; try again in {minutes} minutes."
+                raise LimitExceeded(message, limit, retry_after=until)
+
+    async def forgive(self, account: str, address: str | None) -> None:
+        """Take a try that was admitted, and was good, off again; forget windows that are over."""
+        for key in _limits(account, address):
+            await self._database.retry(partial(self._database.execute, _TAKE_OFF, key))
+        await self.forget()
+
+    async def forget(self) -> int:
+        """Remove counts of windows that are over; return how many."""
+        over = to_ms(self._clock.now() - WINDOW)
+        return await self._database.retry(partial(self._database.execute, _FORGET, over))
+
+    async def _count(self, key: str) -> tuple[int, datetime]:
+        """Count one try more; return how many there are now and until when they count."""
+        now = self._clock.now()
+        count = partial(self._database.fetch, _COUNT, key, to_ms(now), to_ms(now - WINDOW))
+        row = (await self._database.retry(count))[0]
+        return row["count"], from_ms(row["window_at"]) + WINDOW
+
+
+def _limits(account: str, address: str | None) -> Mapping[str, int]:
+    limits = {_key("account", account): PER_ACCOUNT}
+    if address is not None:
+        limits[_key("address", address)] = PER_ADDRESS
+        limits[_key("pair", account, address)] = PER_PAIR
+    return limits
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
