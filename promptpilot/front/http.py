@@ -25,10 +25,11 @@ from promptpilot.front.answers import (
 from promptpilot.front.bodies import receive_request
 from promptpilot.front.documents import is_mutation, is_subscription
 from promptpilot.front.errors import Refused
-from promptpilot.front.execution import Operation, body_of
+from promptpilot.front.execution import Answer, Operation, body_of
 from promptpilot.front.graphiql import page
 from promptpilot.front.negotiation import LEGACY, RESPONSE, Wish, prefers_html, wish_of
 from promptpilot.front.negotiation import SSE as EVENTS
+from promptpilot.front.presence import while_present
 from promptpilot.front.session import Session, Trust
 from promptpilot.front.streams import (
     FRAMINGS,
@@ -103,12 +104,18 @@ class GraphQLEndpoint:
         if is_subscription(operation.node):
             return self._subscribe(operation, session, wish)
         if wish.media_type is not None:
-            context = session.operation_context()
-            answer = await self._terms.execution.answer(operation, context)
+            answer = await self._answer(request, operation, session)
             return self._answers.whole(answer, wish.media_type)
         if wish.stream == EVENTS:
             return self._stream(once(self._body(operation, session)), SSE)
         raise not_acceptable(f"Accept must name {RESPONSE} or {LEGACY}.")
+
+    async def _answer(self, request: Request, operation: Operation, session: Session) -> Answer:
+        execution = self._terms.execution
+        answer = execution.answer(operation, session.operation_context())
+        if execution.patience(operation) is None:
+            return await answer
+        return await while_present(request, answer)
 
     async def _body(self, operation: Operation, session: Session) -> dict[str, Any]:
         context = session.operation_context()

@@ -1,0 +1,82 @@
+"""Proves that work which stores nothing ends when its client goes away."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from starlette.requests import ClientDisconnect, Request
+
+from promptpilot.front.presence import while_present
+
+
+class Client:
+    """A client that goes away when it is told to; `work` waits without end, or answers."""
+
+    def __init__(self) -> None:
+        self.gone = asyncio.Event()
+        self.begun = asyncio.Event()
+        self.is_cancelled = False
+
+    @property
+    def request(self) -> Request:
+        """Return its request."""
+        return Request({"type": "http", "method": "POST", "headers": []}, self._receive)
+
+    async def work(self) -> str:
+        """Wait to be cancelled."""
+        self.begun.set()
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            self.is_cancelled = True
+            raise
+        return "never"
+
+    async def _receive(self) -> dict[str, Any]:
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+
+async def answer() -> str:
+    """Answer at once."""
+    return "answer"
+
+
+async def fail() -> str:
+    """Fail at once."""
+    raise ValueError("broken")
+
+
+async def test_work_is_cancelled_when_its_client_goes_away() -> None:
+    client = Client()
+    waiting = asyncio.create_task(while_present(client.request, client.work()))
+    await client.begun.wait()
+
+    client.gone.set()
+
+    with pytest.raises(ClientDisconnect):
+        await waiting
+    assert client.is_cancelled
+
+
+async def test_work_is_cancelled_with_whoever_waits_for_it() -> None:
+    client = Client()
+    waiting = asyncio.create_task(while_present(client.request, client.work()))
+    await client.begun.wait()
+
+    waiting.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert client.is_cancelled
+
+
+async def test_an_answer_is_returned_to_a_client_that_stays() -> None:
+    assert await while_present(Client().request, answer()) == "answer"
+
+
+async def test_a_failure_is_raised_to_a_client_that_stays() -> None:
+    with pytest.raises(ValueError, match="broken"):
+        await while_present(Client().request, fail())
