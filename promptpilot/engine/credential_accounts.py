@@ -165,6 +165,16 @@ class CredentialAccounts:
             log.warning("credential.use_not_recorded", credential_id=row.id)
 
 
+class UnnotedAccounts(CredentialAccounts):
+    """Opens credentials and notes nothing: neither that they were used nor refused."""
+
+    async def refused(self, workspace_id: str, opened: OpenedAccount, words: str) -> None:
+        """Do nothing."""
+
+    async def _record_use(self, row: Credential) -> None:
+        """Do nothing."""
+
+
 def _best(rows: Sequence[Credential], now: datetime) -> Credential:
     """Return the newest usable one; the newest of all if none is."""
     return next((row for row in rows if status_of(row, now) in USABLE), rows[0])

@@ -22,6 +22,8 @@ from promptpilot.models.columns import check_json
 
 #: Where the values for INPUT variables stand in the caller's arguments.
 INPUT_PATH: Final = ("input", "input")
+#: Where a definition that is not stored stands there.
+DEFINITION_PATH: Final = ("input", "target", "definition")
 
 _STEP_PATH: Final = ("input", "toStepName")
 _PINS_PATH: Final = ("input", "pinnedOutputs")

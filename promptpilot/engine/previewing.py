@@ -26,6 +26,7 @@ from promptpilot.engine.ledger_rows import Usage
 from promptpilot.engine.ownership import find
 from promptpilot.engine.pins import Pins, current_pins, stored_pins
 from promptpilot.engine.preview_requests import (
+    DEFINITION_PATH,
     INPUT_PATH,
     PreviewMode,
     PreviewRequest,
@@ -45,7 +46,6 @@ from promptpilot.models import Workflow
 from promptpilot.models.columns import encode_json
 
 _WORKFLOW_PATH: Final = ("input", "target", "workflowId")
-_DEFINITION_PATH: Final = ("input", "target", "definition")
 _NOBODY: Final = "0" * 26
 _LEASE: Final = timedelta(days=1)
 
@@ -145,7 +145,7 @@ class Previews:
 
     async def _subject(self, principal: Principal, target: str | WorkflowDraft) -> _Subject:
         if isinstance(target, WorkflowDraft):
-            with moved(_DEFINITION_PATH):
+            with moved(DEFINITION_PATH):
                 definition = await self._workflows.try_draft(principal, target)
             kinds = ids.Kind.WORKFLOW, ids.Kind.WORKFLOW_VERSION
             return _Subject(f"{kinds[0]}_{_NOBODY}", f"{kinds[1]}_{_NOBODY}", 1, definition)

@@ -23,6 +23,7 @@ from promptpilot.engine.lease import monotonic
 from promptpilot.engine.ledger_rows import AttemptMark, Ended, Place, Usage, output_text
 from promptpilot.engine.lifecycle import ExecutionStatus, StepStatus, WaitReason
 from promptpilot.engine.plan import Finish, GiveUp, Move, RunStep
+from promptpilot.engine.previews import INLINE_BYTES, PREVIEW_BYTES, cut
 from promptpilot.engine.reasons import Reason
 from promptpilot.engine.scope import Outcome, Progress
 from promptpilot.engine.step_configs import DecisionConfig, StepType
@@ -33,6 +34,7 @@ from promptpilot.errors import InvalidInput, LimitExceeded, StepFailed
 Rest = Callable[[float], Awaitable[None]]
 
 PREVIEW_TIMEOUT = "PREVIEW_TIMEOUT"
+_LARGE = "The output is large: only its beginning is shown."
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +82,16 @@ class _Hand:
         self.usages.append(ended.usage)
 
     def ended(self, outcome: Outcome, shown: Any = None) -> TriedStep:
-        """Return the step as it ended."""
-        step = self.place.step
+        """Return the step as it ended; what is large is cut."""
+        step, output = self.place.step, _inline(outcome.output)
+        if output is not outcome.output:
+            self.warnings.append(_LARGE)
         return TriedStep(
             step.name,
             step.type,
             outcome.status,
-            shown,
-            outcome.output,
+            _inline(shown),
+            output,
             outcome.error,
             tuple(self.calls),
             total(self.usages),
@@ -173,7 +177,7 @@ class Rehearsal:
             hand.attempts += 1
             mark = AttemptMark(hand.attempts, to_ms(self._clock.now()), began)
             try:
-                result = await self._attempts.make(hand.place, mark, progress)
+                result = await self._attempts.make(hand.place, mark, progress, tuple(hand.calls))
                 ended = self._waited(hand, mark, progress, result)
             except StepFailed as failure:
                 ended = failed(failure)
@@ -238,7 +242,9 @@ class Rehearsal:
             output_text(output)
         except (InvalidInput, LimitExceeded) as fault:
             return self._result(ExecutionStatus.FAILED, error=course.output_fault(fault))
-        return self._result(ExecutionStatus.COMPLETED, output)
+        shown = _inline(output)
+        warnings = () if shown is output else (_LARGE,)
+        return self._result(ExecutionStatus.COMPLETED, shown, warnings=warnings)
 
     def _stopped(self) -> Rehearsed:
         name = self._definition.steps[self._part.last].name
@@ -280,6 +286,11 @@ def total(usages: list[Usage]) -> Usage:
         sum(usage.completion_tokens for usage in usages),
         None if None in costs else sum(cost or 0 for cost in costs),
     )
+
+
+def _inline(value: Any) -> Any:
+    """Return the value itself, or the beginning of one that is large."""
+    return value if cut(value, INLINE_BYTES) is value else cut(value, PREVIEW_BYTES)
 
 
 def _pause(step: Step, attempt: int, failure: StepFailed) -> float:

@@ -12,7 +12,11 @@ from typing import NoReturn
 from promptpilot import ids
 from promptpilot.clock import Clock
 from promptpilot.engine.accounts import Account
-from promptpilot.engine.credential_accounts import CredentialAccounts, OpenedAccount
+from promptpilot.engine.credential_accounts import (
+    CredentialAccounts,
+    OpenedAccount,
+    UnnotedAccounts,
+)
 from promptpilot.engine.signing_secrets import SigningSecrets
 from promptpilot.engine.vault import Vault, VaultError
 from promptpilot.errors import StepFailed
@@ -35,6 +39,7 @@ class SecretStore:
         self._clock = clock
         self._signing = SigningSecrets(database, vault, clock)
         self._accounts = CredentialAccounts(database, vault, clock, environment)
+        self._unnoted = UnnotedAccounts(database, vault, clock, environment)
 
     def seal(self, workspace_id: str, text: str) -> StepSecret:
         """Return the row, not yet stored, that keeps `text` for a workspace."""
@@ -49,6 +54,10 @@ class SecretStore:
     def open_for(self, workspace_id: str) -> OpenedSecrets:
         """Return what opens the secrets of a workspace for one step."""
         return OpenedSecrets(workspace_id, self._vault, self._signing, self._accounts)
+
+    def peek_for(self, workspace_id: str) -> OpenedSecrets:
+        """Return what opens them for a preview: what is opened is not noted as used."""
+        return OpenedSecrets(workspace_id, self._vault, self._signing, self._unnoted)
 
 
 class OpenedSecrets:

@@ -102,6 +102,9 @@ WORKFLOWS: dict[str, WorkflowDraft] = {
         variables=(TOPIC,),
     ),
     "retries that help": draft(scripted("ask", FAILS_TWICE, retry=AT_ONCE), variables=(TOPIC,)),
+    "retries of one of two": draft(
+        scripted("ask", {}, FAILS_TWICE, retry=AT_ONCE), variables=(TOPIC,)
+    ),
     "retries in vain": draft(
         scripted("ask", {"error": {"isRetryable": True}}, retry=AT_ONCE), variables=(TOPIC,)
     ),
