@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 import uvloop
@@ -35,6 +35,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+keys = typer.Typer(help="Master keys: makes them, seals secrets anew.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
 
 
 def main() -> None:
@@ -119,6 +121,33 @@ def doctor() -> None:
     Console().print(show(findings))
     if not all(finding.is_well for finding in findings):
         raise typer.Exit(_EXIT_WRONG)
+
+
+@keys.command("new")
+def new_master_key() -> None:
+    """Print a fresh master key, to put in front of the others in PROMPTPILOT_MASTER_KEYS."""
+    from promptpilot.keys import new_key  # noqa: PLC0415 -- only what a command needs
+
+    typer.echo(new_key())
+
+
+@keys.command("rotate")
+def rotate_keys(
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+) -> None:
+    """Seal every stored secret with the first master key; may be run again and beside workers."""
+    from promptpilot.keys import is_whole, rotate, survey, told  # noqa: PLC0415 -- see above
+
+    work, done = (survey, "with an old key") if dry_run else (rotate, "sealed anew")
+    counts = _run(work(_settings()))
+    for line in told(counts, done):
+        typer.echo(line)
+    if not is_whole(counts):
+        _complain("Some secrets do not open: their key is not in the ring, or they were changed.")
+        raise typer.Exit(_EXIT_WRONG)
+    if dry_run is False or not any(count.old for count in counts):
+        typer.echo("Nothing is sealed with an old key any more.")
 
 
 @app.command()
