@@ -63,6 +63,7 @@ class NodeServer:
         """Start `tests/npm/<script>`, its log in `folder`; it listens when this returns."""
         _assert_installed()
         log = folder / f"{Path(script).stem}.log"
+        log.write_text("")  # what an earlier server told is no news
         command: list[str | Path] = [NODE, FOLDER / script, *arguments]
         child = start_child(command, log, env=_environment(env))
         wait_until_ready(child, lambda: _first_line(log) is not None, log)

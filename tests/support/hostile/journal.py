@@ -74,6 +74,12 @@ class Journal:
             self.requests.append(request)
             self._news.notify_all()
 
+    async def first(self) -> SeenRequest:
+        """Return the first request, whatever its path, as soon as it came; fail after seconds."""
+        async with asyncio.timeout(_WITHIN_SECONDS), self._news:
+            await self._news.wait_for(lambda: bool(self.requests))
+        return self.requests[0]
+
     async def wait_for(self, path: str, count: int = 1) -> list[SeenRequest]:
         """Return the requests of this path as soon as there are so many; fail after seconds."""
         async with asyncio.timeout(_WITHIN_SECONDS), self._news:

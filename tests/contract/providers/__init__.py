@@ -1,0 +1,1 @@
+"""One contract for every adapter of a model provider."""
