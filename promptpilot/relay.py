@@ -136,9 +136,9 @@ class RedisRelay:
     async def run(self) -> None:
         """Send what grew here and look at what grew elsewhere, until cancelled."""
         while True:
+            raise_if_cancelled()
             await self._due.wait()
             self._due.clear()
-            raise_if_cancelled()
             if self._is_silent:
                 continue
             try:
