@@ -20,7 +20,7 @@ import jsonschema_rs
 from promptpilot.engine import schema_weight
 from promptpilot.engine.strict_json import DECODER
 from promptpilot.errors import InvalidInput
-from promptpilot.json_values import check_json, encode_json
+from promptpilot.json_values import check_json, dump_json
 
 JSON_OBJECT: Final = "JSON_OBJECT"
 JSON_SCHEMA: Final = "JSON_SCHEMA"
@@ -30,8 +30,9 @@ _MAX_WORDS = 200
 _MAX_FENCES = 8
 _FENCE = "```"
 _BLANK = " \t\r\n"
-#: An answer is read through at most so often in search of a value.
+#: An answer is read through at most so often in search of a value, from so many beginnings.
 _READINGS = 4
+_BEGINNINGS = 200
 
 Path = tuple[str, ...]
 Error = dict[str, str]
@@ -70,8 +71,8 @@ def check_schema(schema: Any) -> str | None:
     if not isinstance(schema, Mapping):
         return "it must be an object"
     try:
-        size = len(encode_json(schema).encode())
-    except (ValueError, RecursionError):
+        size = len(dump_json(schema).encode())
+    except InvalidInput:
         return "it cannot be written as JSON"
     if size > MAX_SCHEMA_BYTES:
         return f"it has {size} bytes; {MAX_SCHEMA_BYTES} are allowed"
@@ -122,7 +123,10 @@ def _pieces(text: str) -> Iterator[str]:
 def _first(text: str, starts: str) -> tuple[bool, Any]:
     """Return whether a value begins somewhere in a text, and the first one."""
     place, effort = 0, _READINGS * len(text)
-    while effort >= 0 and (place := _next(text, starts, place)) >= 0:
+    for _ in range(_BEGINNINGS):
+        place = _next(text, starts, place)
+        if place < 0 or effort < 0:
+            break
         try:
             return True, DECODER.raw_decode(text, place)[0]
         except json.JSONDecodeError as fault:

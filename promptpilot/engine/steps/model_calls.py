@@ -32,6 +32,8 @@ PROVIDER_AUTH: Final = "PROVIDER_AUTH"
 _CREDENTIAL_MISSING = "CREDENTIAL_MISSING"
 #: Longer answers are looked through in a thread, so that nobody else is held up.
 _LONG = 64 * 1024
+#: Why a model stopped, as providers say, when it had more to say.
+_CUT_OFF: Final = frozenset({"length", "max_tokens", "max_output_tokens"})
 
 Document = dict[str, Any]
 
@@ -99,11 +101,11 @@ class ModelCalls:
         for stored in self._stored(target):
             text = stored.get("outputText")
             if stored["isSuccessful"] and text is not None and not stored.get("isCut"):
+                calls = stored.get("toolCalls") or ()
                 try:
-                    value = await _read(text, target.model)
+                    value = await _read(text, calls, target.model)
                 except NotAsAsked:
                     continue
-                calls = stored.get("toolCalls") or ()
                 return Call(target, Answer(text, value, stored["finishReason"], calls))
         return None
 
@@ -118,11 +120,11 @@ class ModelCalls:
             if failure.error_code == PROVIDER_AUTH and account is not None:
                 await self._context.secrets.refused(account, failure.message)
             return self._kept(asked, None, None, failure)
-        try:
-            value = await _read(reply.text, target.model)
-        except NotAsAsked as fault:
-            return self._kept(asked, reply, None, _not_as_asked(target, fault))
         calls = [asdict(each) for each in reply.tool_calls]
+        try:
+            value = await _read(reply.text, calls, target.model)
+        except NotAsAsked as fault:
+            return self._kept(asked, reply, None, _not_as_asked(target, reply, fault))
         answer = Answer(reply.text, value, reply.finish_reason, calls)
         return self._kept(asked, reply, answer, None)
 
@@ -166,16 +168,20 @@ class ModelCalls:
         return Call(asked.target, answer, failure, document)
 
 
-async def _read(text: str, model: ModelTarget) -> Any:
+async def _read(text: str, calls: Sequence[Any], model: ModelTarget) -> Any:
+    if calls and not text.strip():  # the model wants a tool called before it answers
+        return None
     if len(text) > _LONG:
         return await asyncio.to_thread(read_json, text, model.parameters)
     return read_json(text, model.parameters)
 
 
-def _not_as_asked(target: Target, fault: NotAsAsked) -> StepFailed:
+def _not_as_asked(target: Target, reply: ModelReply, fault: NotAsAsked) -> StepFailed:
     first = fault.errors[0]
     place = f" at {first['path']}" if first["path"] else ""
     message = f"The answer of {target.model.model} is not as asked{place}: {first['message']}."
+    if (reply.finish_reason or "").lower() in _CUT_OFF:
+        message += " It was cut off: raise `maxTokens`."
     details = {"errors": fault.errors}
     return StepFailed(message, reasons.OUTPUT_INVALID, is_retryable=True, details=details)
 
