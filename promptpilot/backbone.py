@@ -23,6 +23,9 @@ from promptpilot.engine.identity_tokens import Identities, Issuer
 from promptpilot.engine.passwords import Passwords
 from promptpilot.engine.ports import OutputRelay
 from promptpilot.engine.prices import PriceTable, load_prices, shipped_prices
+from promptpilot.engine.providers.probing import ProviderProber
+from promptpilot.engine.providers.registry import open_providers
+from promptpilot.engine.providers.transport import ProviderHttp, ProviderTimes
 from promptpilot.engine.step_configs import ModelProvider
 from promptpilot.engine.step_secrets import SecretStore
 from promptpilot.engine.tokens import SessionTokens
@@ -50,6 +53,7 @@ class Backbone:
     passwords: Passwords
     clock: Clock = field(default_factory=SystemClock)
     versions: Versions = field(default_factory=Versions)
+    provider_http: ProviderHttp = field(default_factory=ProviderHttp)
     outputs: OutputRelay = field(default_factory=Unrelayed)
     prices: PriceTable = field(default_factory=shipped_prices)
 
@@ -62,6 +66,7 @@ class Backbone:
             feed=self.bells,
             http=HttpClient(AllowList.of(self.settings.egress_allow)),
             secrets=self.secret_store().open_for,
+            providers=open_providers(self.provider_http),
             outputs=self.outputs,
             prices=self.prices,
         )
@@ -95,6 +100,7 @@ class Backbone:
                 outputs=self.outputs,
                 allowed=AllowList.of(settings.egress_allow),
                 environment=environment_accounts(settings),
+                prober=ProviderProber(self.provider_http),
                 tools=replace(self.tools(), secrets=self.secret_store().peek_for),
             )
         )
@@ -138,8 +144,17 @@ async def open_backbone(settings: Settings, hears: Collection[str]) -> AsyncIter
         stack.push_async_callback(committer.close)
         passwords = Passwords()
         stack.callback(passwords.close)
+        providers = provider_http(settings)
+        stack.push_async_callback(providers.aclose)
         yield Backbone(
-            settings, database, committer, bells, passwords, outputs=relay, prices=prices
+            settings,
+            database,
+            committer,
+            bells,
+            passwords,
+            provider_http=providers,
+            outputs=relay,
+            prices=prices,
         )
 
 
@@ -167,6 +182,16 @@ def engine_settings(settings: Settings) -> EngineSettings:
         max_input_bytes=settings.max_input_bytes,
         preview=settings.preview,
     )
+
+
+def provider_http(settings: Settings) -> ProviderHttp:
+    """Return the way to model providers; it opens nothing before it is used."""
+    times = ProviderTimes(
+        connect=settings.provider_connect.total_seconds(),
+        first_token=settings.provider_first_token.total_seconds(),
+        idle=settings.provider_idle.total_seconds(),
+    )
+    return ProviderHttp(AllowList.of(settings.egress_allow), times)
 
 
 def environment_accounts(settings: Settings) -> dict[str, Account]:

@@ -18,6 +18,7 @@ from pydantic import ConfigDict, Field, SecretStr, ValidationError
 
 from promptpilot.errors import Misconfigured
 from promptpilot.graphql_settings import GraphqlSettings
+from promptpilot.provider_settings import ProviderSettings
 from promptpilot.setting_values import (
     AddressRanges,
     ApiKey,
@@ -60,7 +61,7 @@ _DATA_DIR = "./.promptpilot"
 _MIB = 1024 * 1024
 
 
-class Settings(GraphqlSettings):
+class Settings(GraphqlSettings, ProviderSettings):
     """The settings of one process. Read them with from_env()."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)

@@ -14,6 +14,7 @@ from pydantic import SecretStr, ValidationError
 
 from promptpilot.errors import Misconfigured
 from promptpilot.graphql_settings import GraphqlSettings
+from promptpilot.provider_settings import ProviderSettings
 from promptpilot.settings import (
     GraphqlProfile,
     LogFormat,
@@ -28,7 +29,11 @@ REFERENCE = Path(__file__).parent.parent / "docs" / "SETTINGS.md"
 FIELDS = {
     str(field.alias): field
     for name, field in sorted(
-        Settings.model_fields.items(), key=lambda item: item[0] in GraphqlSettings.model_fields
+        Settings.model_fields.items(),
+        key=lambda item: (
+            item[0] in ProviderSettings.model_fields,
+            item[0] in GraphqlSettings.model_fields,
+        ),
     )
 }
 DERIVED = {
@@ -70,6 +75,9 @@ EVERY_VARIABLE = PRODUCTION | {
     "PROMPTPILOT_SOLO_MEMORY_MB": "256",
     "PROMPTPILOT_PRICES_FILE": __file__,
     "PROMPTPILOT_EGRESS_ALLOW": "127.0.0.1:8080, 10.0.0.0/8,[::1]:9000,::1",
+    "PROMPTPILOT_PROVIDER_CONNECT_SECONDS": "3",
+    "PROMPTPILOT_PROVIDER_FIRST_TOKEN_SECONDS": "90.5",
+    "PROMPTPILOT_PROVIDER_IDLE_SECONDS": "20",
     "PROMPTPILOT_ENVIRONMENT_CREDENTIALS": "true",
     "OPENAI_API_KEY": "sk-1",
     "ANTHROPIC_API_KEY": "sk-2",
@@ -126,6 +134,9 @@ EVERY_VALUE = {
     "solo_memory_mb": 256,
     "prices_file": __file__,
     "egress_allow": ("127.0.0.1:8080", "10.0.0.0/8", "[::1]:9000", "::1"),
+    "provider_connect": timedelta(seconds=3),
+    "provider_first_token": timedelta(seconds=90.5),
+    "provider_idle": timedelta(seconds=20),
     "environment_credentials": True,
     "openai_api_key": SecretStr("sk-1"),
     "anthropic_api_key": SecretStr("sk-2"),
@@ -255,6 +266,9 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_variable(name: str) -> None
         ("PROMPTPILOT_GRAPHQL_MAX_COST", "99"),
         ("PROMPTPILOT_TRUSTED_DOCUMENTS", "/nowhere/at/all"),
         ("PROMPTPILOT_ONLY_TRUSTED_DOCUMENTS", "true"),
+        ("PROMPTPILOT_PROVIDER_CONNECT_SECONDS", "0"),
+        ("PROMPTPILOT_PROVIDER_FIRST_TOKEN_SECONDS", "3601"),
+        ("PROMPTPILOT_PROVIDER_IDLE_SECONDS", "-1"),
         ("PROMPTPILOT_EGRESS_ALLOW", "localhost:8080"),
         ("PROMPTPILOT_EGRESS_ALLOW", "127.0.0.1:0"),
         ("PROMPTPILOT_EGRESS_ALLOW", "127.0.0.1:65536"),
