@@ -8,6 +8,7 @@ through the guard of all that goes out.
 from __future__ import annotations
 
 import ssl
+import warnings
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from typing import Final, cast
@@ -56,7 +57,15 @@ _WITHHELD: Final = frozenset(
         "MODEL_ARMOR",
     }
 )
+#: What is no object comes out of the library as a piece without any of these.
+_TELLING: Final = frozenset(
+    {"candidates", "prompt_feedback", "usage_metadata", "response_id", "model_version"}
+)
 _BROKEN: Final = frozenset({"MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE"})
+
+
+# A word that Google adds later is read all the same; nobody needs to be told of it each time.
+warnings.filterwarnings("ignore", r".* is not a valid \w+$", UserWarning, r"google\.genai\._common")
 
 
 class Google:
@@ -141,6 +150,8 @@ class _Reading:
     def take(self, piece: types.GenerateContentResponse) -> None:
         """Take a piece of the answer, or all of it."""
         growing = self._growing
+        if not piece.model_fields_set & _TELLING:
+            raise malformed(self._asked, "a piece of it says nothing")
         growing.request_id = growing.request_id or _request_id(piece)
         feedback = piece.prompt_feedback
         if feedback and feedback.block_reason:
