@@ -56,6 +56,7 @@ def limits_of(settings: Settings) -> Limits:
         max_list=settings.graphql_max_list,
         max_errors=settings.graphql_max_errors,
         timeout=settings.graphql_timeout,
+        patience={"previewWorkflow": settings.preview + settings.graphql_timeout},
         max_subscriptions=settings.graphql_subscriptions_per_socket,
         max_caller_sockets=settings.graphql_sockets,
         max_caller_streams=settings.graphql_subscriptions,

@@ -24,6 +24,7 @@ from promptpilot.engine.previewing import Previews
 from promptpilot.engine.prompts import Prompts
 from promptpilot.engine.providers.probing import ProviderProber
 from promptpilot.engine.providers.transport import ProviderHttp
+from promptpilot.engine.readiness import Readiness
 from promptpilot.engine.repeats import Repeats
 from promptpilot.engine.signing_secrets import SigningSecrets
 from promptpilot.engine.stand_ins import StandInSender
@@ -106,6 +107,7 @@ def assemble(base: Foundation) -> Engine:
         previews=Previews(
             workflows, launcher, base.tools or _tools(base), clock, base.settings.preview
         ),
+        readiness=Readiness(clock, base.settings.prices, frozenset(base.environment)),
         versions=base.versions,
         outputs=base.outputs,
     )

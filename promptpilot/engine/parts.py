@@ -15,6 +15,7 @@ from promptpilot.engine.ports import OutputRelay
 from promptpilot.engine.previewing import Previews
 from promptpilot.engine.prices import PriceTable, shipped_prices
 from promptpilot.engine.prompts import Prompts
+from promptpilot.engine.readiness import Readiness
 from promptpilot.engine.repeats import Repeats
 from promptpilot.engine.signing_secrets import SigningSecrets
 from promptpilot.engine.triggers.dispatch import Dispatcher
@@ -56,5 +57,6 @@ class Parts:
     credentials: Credentials
     signing_secrets: SigningSecrets
     previews: Previews
+    readiness: Readiness
     versions: Versions
     outputs: OutputRelay

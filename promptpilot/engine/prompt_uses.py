@@ -6,7 +6,7 @@ the prompts that it uses until the end of the transaction, so that none is delet
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from promptpilot import ids
@@ -56,27 +56,38 @@ def uses_of(definition: Definition) -> tuple[PromptUse, ...]:
 
 async def refused_uses(workspace_id: str, definition: Definition) -> list[CallerError]:
     """Return an error for each use that cannot be, with its path below `input`."""
-    uses = uses_of(definition)
-    if not uses:
-        return []
-    prompts = await _prompts(workspace_id, uses)
-    versions = await _versions(uses, prompts)
-    return [fault for use in uses for fault in _refusals(use, definition, prompts, versions)]
+    (refused,) = await _refused_of(workspace_id, [definition])
+    return refused
 
 
-async def use_faults(workspace_id: str, definition: Definition) -> list[Fault]:
-    """Return what would keep the definition from running with the prompts as they are now."""
-    names = [step.name for step in definition.steps]
-    codes = {InvalidInput.code: "VARIABLE_NOT_GIVEN"}
+async def use_faults_of(workspace_id: str, definitions: Sequence[Definition]) -> list[list[Fault]]:
+    """Return what keeps each definition from running with the prompts as they are now."""
+    refused = await _refused_of(workspace_id, definitions)
     return [
-        Fault(
-            codes.get(each.code, each.code),
-            each.message,
-            each.path[1:],
-            names[int(each.path[2])],
-        )
-        for each in await refused_uses(workspace_id, definition)
+        [_fault(each, definition) for each in errors]
+        for definition, errors in zip(definitions, refused, strict=True)
     ]
+
+
+async def _refused_of(
+    workspace_id: str, definitions: Sequence[Definition]
+) -> list[list[CallerError]]:
+    """Return the errors of each definition, with two queries at most for all of them."""
+    uses = [uses_of(definition) for definition in definitions]
+    used = [use for each in uses for use in each]
+    if not used:
+        return [[] for _ in definitions]
+    prompts = await _prompts(workspace_id, used)
+    versions = await _versions(used, prompts)
+    return [
+        [fault for use in own for fault in _refusals(use, definition, prompts, versions)]
+        for definition, own in zip(definitions, uses, strict=True)
+    ]
+
+
+def _fault(error: CallerError, definition: Definition) -> Fault:
+    code = "VARIABLE_NOT_GIVEN" if error.code == InvalidInput.code else error.code
+    return Fault(code, error.message, error.path[1:], definition.steps[int(error.path[2])].name)
 
 
 async def hold(definition: Definition) -> None:

@@ -35,7 +35,7 @@ class Context:
         limits: Limits | None = None,
     ) -> Context:
         """Make a context with fresh loaders; `principal` is None when nobody is signed in."""
-        loaders = Loaders(principal, engine.parts.versions)
+        loaders = Loaders(principal, engine.parts.versions, engine.parts.readiness)
         return cls(engine, principal, loaders, address, limits or Limits())
 
     def require(self, scope: Scope = Scope.READ) -> Principal:

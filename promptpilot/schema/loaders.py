@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 from strawberry.dataloader import DataLoader
@@ -18,8 +19,10 @@ from tortoise.functions import Max
 from tortoise.queryset import QuerySet
 
 from promptpilot import ids
+from promptpilot.engine.fault import Fault
 from promptpilot.engine.principal import Principal, Scope
 from promptpilot.engine.progress import StepView, step_views_of
+from promptpilot.engine.readiness import Readiness
 from promptpilot.engine.versions import Versions
 from promptpilot.models import (
     AccessToken,
@@ -29,6 +32,8 @@ from promptpilot.models import (
     Decision,
     Execution,
     Firing,
+    Prompt,
+    PromptVersion,
     Trigger,
     User,
     Workflow,
@@ -47,13 +52,21 @@ _MAX_BATCH = 500
 class Loaders:
     """The loaders of one answer. Without a principal everything is None or empty."""
 
-    def __init__(self, principal: Principal | None, versions: Versions) -> None:
+    def __init__(
+        self, principal: Principal | None, versions: Versions, readiness: Readiness
+    ) -> None:
         own = _Own(principal)
         self.versions = versions
+        self.faults: DataLoader[str, list[Fault]] = DataLoader(
+            partial(_faults, principal, versions, readiness), _MAX_BATCH
+        )
         self.user = _one(own.users)
         self.access_token = _one(own.access_tokens)
         self.audit_entry = _one(own.audit_entries)
         self.workflow = _one(own.workflows)
+        self.prompt = _one(own.prompts)
+        self.any_prompt = _one(own.all_prompts)
+        self.prompt_version = _one(own.prompt_versions)
         self.step = _one(own.steps)
         self.variable = _one(own.variables)
         self.trigger = _one(own.triggers)
@@ -127,6 +140,16 @@ class _Own:
     def workflows(self) -> QuerySet[Workflow]:
         return Workflow.filter(workspace_id=self._workspace_id)
 
+    def prompts(self) -> QuerySet[Prompt]:
+        return self.all_prompts().filter(deleted_at__isnull=True)
+
+    def all_prompts(self) -> QuerySet[Prompt]:
+        # What executions pinned is shown with its prompt, also when that was deleted since.
+        return Prompt.filter(workspace_id=self._workspace_id)
+
+    def prompt_versions(self) -> QuerySet[PromptVersion]:
+        return PromptVersion.filter(prompt_id__in=Subquery(self.all_prompts().values("id")))
+
     def steps(self) -> QuerySet[WorkflowStep]:
         return WorkflowStep.filter(workflow_id__in=Subquery(self.workflows().values("id")))
 
@@ -149,6 +172,15 @@ class _Own:
 
     def dead_letters(self) -> QuerySet[DeadLetter]:
         return DeadLetter.filter(workspace_id=self._workspace_id)
+
+
+async def _faults(
+    principal: Principal | None, versions: Versions, readiness: Readiness, version_ids: list[str]
+) -> list[list[Fault]]:
+    """Find what is wrong with workflow versions that are known to be the caller's."""
+    found = await versions.get_many(version_ids)
+    definitions = [found[version_id] for version_id in version_ids]
+    return await readiness.faults_of(principal.workspace_id if principal else "", definitions)
 
 
 async def _last_triggered_at(trigger_ids: list[str]) -> list[datetime | None]:

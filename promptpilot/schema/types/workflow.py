@@ -10,7 +10,7 @@ import strawberry
 from strawberry import Parent
 
 from promptpilot import models as rows
-from promptpilot.engine.checks import Fault, check
+from promptpilot.engine.fault import Fault
 from promptpilot.engine.lifecycle import ExecutionStatus
 from promptpilot.schema import declare, filters
 from promptpilot.schema.context import Info
@@ -163,7 +163,7 @@ class Workflow(Node):
     @staticmethod
     async def issues(root: Parent[rows.Workflow], info: Info) -> list[WorkflowIssue]:
         loaders = info.context.loaders
-        faults = check(await loaders.versions.get(root.current_version_id))
+        faults = await loaders.faults.load(root.current_version_id)
         steps = {step.name: step for step in await loaders.steps.load(root.id)} if faults else {}
         return [_issue(fault, steps) for fault in faults]
 
