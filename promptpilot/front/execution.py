@@ -32,6 +32,7 @@ from strawberry.execution import optimized_is_awaitable
 from promptpilot.front.documents import Documents, Prepared
 from promptpilot.front.encoding import longest_list
 from promptpilot.front.errors import Refused, masked, masked_exception, masked_input, refusal
+from promptpilot.front.fast import fast_executor
 from promptpilot.front.limits import Limits
 from promptpilot.front.persisted import PersistedDocuments
 from promptpilot.front.request import GraphQLRequest
@@ -102,7 +103,8 @@ class Execution:
         self._documents = documents
         self._limits = limits
         self._persisted = PersistedDocuments() if persisted is None else persisted
-        self._executor_class: type[AnyExecutor] = schema.execution_context_class
+        stock: type[AnyExecutor] = schema.execution_context_class
+        self._executor_class = fast_executor(stock) if limits.is_fast else stock
 
     def prepare(self, request: GraphQLRequest) -> Operation:
         """Return the operation to execute; raise Refused where there is none."""
