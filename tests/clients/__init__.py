@@ -1,0 +1,1 @@
+"""Tests with clients and suites of others, from the npm registry."""
