@@ -175,6 +175,27 @@ def test_ranges_of_sampling_parameters(name: str, least: float, most: float) -> 
 
 
 @pytest.mark.parametrize(
+    ("parameters", "code"),
+    [
+        ({"responseFormat": "JSON_SCHEMA"}, "REQUIRED"),
+        ({"responseFormat": "JSON_OBJECT", "responseSchema": {}}, "NOT_APPLICABLE"),
+        ({"responseSchema": {}}, "NOT_APPLICABLE"),
+        ({"responseFormat": "JSON_SCHEMA", "responseSchema": {"type": 1}}, "INVALID_SCHEMA"),
+        (
+            {"responseFormat": "JSON_SCHEMA", "responseSchema": {"$ref": "https://a.example"}},
+            "INVALID_SCHEMA",
+        ),
+    ],
+)
+def test_a_schema_for_answers_can_be_used(parameters: dict[str, Any], code: str) -> None:
+    path = "steps.0.config.prompt.models.1.parameters.responseSchema"
+    usable = {"responseFormat": "JSON_SCHEMA", "responseSchema": {"type": "object"}}
+    models = [replace(MODEL, parameters=each) for each in (usable, parameters)]
+
+    assert found(asking(*models)) == [(code, path)]
+
+
+@pytest.mark.parametrize(
     ("step", "path"),
     [
         (replace(transform("a"), run_if="1 +"), "runIf"),

@@ -75,8 +75,10 @@ def _said(
         return RenderedPromptText(_text(config.content, scope, context), instructions, ())
     if context.prompt is None:
         raise InvariantBroken(f"The prompt of step {context.step.name!r} was not loaded.")
-    said = rendered(context.prompt, scope, context.now)
-    return said if own is None else replace(said, instructions=instructions)
+    if own is None:
+        return rendered(context.prompt, scope, context.now)
+    said = rendered(replace(context.prompt, instructions=None), scope, context.now)
+    return replace(said, instructions=instructions)
 
 
 def _text(source: str, scope: Mapping[str, Any], context: StepContext) -> str:

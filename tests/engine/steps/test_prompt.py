@@ -8,10 +8,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from promptpilot.engine.accounts import Account
 from promptpilot.engine.definition import Step
 from promptpilot.engine.prices import Price, PriceTable, Rates
+from promptpilot.engine.prompt_texts import PromptText, PromptVariable, Role, Turn
 from promptpilot.engine.providers.base import ModelReply, ModelRequest, TextSink, Tokens
 from promptpilot.engine.step_configs import (
     ModelErrorPolicy,
@@ -23,7 +26,7 @@ from promptpilot.engine.step_configs import (
 )
 from promptpilot.engine.steps.base import Done, ModelsFailed
 from promptpilot.engine.steps.prompt import PromptStep
-from promptpilot.errors import StepFailed
+from promptpilot.errors import InvariantBroken, StepFailed
 from tests.support.contexts import context
 
 #: Ten tokens sent and one received cost five micro-dollars.
@@ -203,3 +206,90 @@ async def test_a_template_without_its_value_asks_nobody(models: Models) -> None:
 async def test_a_bug_of_a_provider_is_no_failed_call(models: Models, names: list[str]) -> None:
     with pytest.raises((ZeroDivisionError, ExceptionGroup)):
         await ask(models, asking(*names, routing=CONTINUE))
+
+
+@given(st.permutations(range(5)), st.sets(st.integers(0, 4), max_size=4))
+def test_answers_keep_their_order_whoever_is_first(order: list[int], bad: set[int]) -> None:
+    names = [f"bad{each}" if each in bad else f"x{each}" for each in range(5)]
+
+    done = asyncio.run(ask_in_order(names, order))
+
+    good = [None if each in bad else names[each] for each in range(5)]
+    assert [each["text"] for each in done.output["results"]] == good
+    assert done.output["text"] == next(each for each in good if each)
+    assert [call["model"] for call in done.model_calls] == names
+
+
+async def ask_in_order(names: list[str], order: list[int]) -> Done:
+    """Ask models that answer in an order of their own."""
+    turns = [asyncio.Event() for _ in names]
+    waiting = InTurn(turns=dict(zip(names, turns, strict=True)))
+    step = asking(*names, routing=CONTINUE)
+    asked = asyncio.create_task(ask(waiting, step))
+    for place in order:
+        turns[place].set()
+        await asyncio.sleep(0)
+    return await asked
+
+
+@dataclass
+class InTurn(Models):
+    """Models that answer when it is their turn."""
+
+    turns: dict[str, asyncio.Event] = field(default_factory=dict)
+
+    async def complete(
+        self, request: ModelRequest, account: Account | None, on_text: TextSink
+    ) -> ModelReply:
+        """Wait, then answer."""
+        await self.turns[request.model].wait()
+        return await super().complete(request, account, on_text)
+
+
+STORED = PromptText(
+    "Ask {{ topic }}.",
+    "Be {{ tone }}.",
+    (Turn(Role.USER, "Hi {{ topic }}"), Turn(Role.ASSISTANT, "Yes?")),
+    (PromptVariable("topic"), PromptVariable("tone", default="brief")),
+)
+
+
+async def ask_stored(models: Models, **others: Any) -> Done:
+    """Run a step with a stored prompt."""
+    step = replace(asking("m", content=None, prompt_id="pr_1", **others), inputs={"topic": "'Ada'"})
+    given = context(step, providers={ModelProvider.OPENAI: models}, n="tide")
+    return await PromptStep().run(replace(given, prompt=STORED))
+
+
+async def test_a_stored_prompt_is_said_with_the_values_of_the_step(models: Models) -> None:
+    done = await ask_stored(models)
+
+    (request,) = models.asked
+    assert (request.content, request.instructions) == ("Ask Ada.", "Be brief.")
+    assert request.turns == (Turn(Role.USER, "Hi Ada"), Turn(Role.ASSISTANT, "Yes?"))
+    assert done.input["turns"][1] == {"role": "ASSISTANT", "content": "Yes?"}
+
+
+async def test_instructions_of_the_step_go_before_those_of_the_prompt(models: Models) -> None:
+    await ask_stored(models, instructions="Shout {{ n }}.")
+
+    assert models.asked[0].instructions == "Shout tide."
+
+
+async def test_a_prompt_that_was_not_loaded_is_a_bug(models: Models) -> None:
+    with pytest.raises(InvariantBroken):
+        await ask(models, asking("m", content=None, prompt_id="pr_1"))
+
+
+@pytest.mark.parametrize("schema", [None, {"type": "thing"}])
+async def test_a_schema_that_cannot_be_used_asks_nobody(models: Models, schema: Any) -> None:
+    parameters = {"responseFormat": "JSON_SCHEMA", "responseSchema": schema}
+    step = asking("m")
+    assert isinstance(step.config, PromptConfig)
+    targets = tuple(replace(each, parameters=parameters) for each in step.config.models)
+
+    with pytest.raises(StepFailed) as failure:
+        await ask(models, replace(step, config=replace(step.config, models=targets)))
+
+    assert failure.value.error_code == "CONFIG_INVALID"
+    assert models.asked == []
