@@ -28,7 +28,7 @@ from promptpilot.engine.providers.failures import (
     refused,
     refused_midway,
     told_as_failures,
-    unusable,
+    usable_key,
 )
 from promptpilot.engine.providers.growing import GrowingReply
 from promptpilot.engine.providers.transport import ProviderHttp
@@ -55,15 +55,13 @@ class Anthropic:
     ) -> ModelReply:
         """Return the model's answer; see `Provider`."""
         asked = Asked(ModelProvider.ANTHROPIC, request.model, account)
-        if account is None:
-            raise unusable(asked, "it needs a credential.")
         body, warnings = body_of(request)
         growing = GrowingReply(asked, on_text)
         for warning in warnings:
             growing.warn(warning)
         reading = _Reading(asked, growing)
         with told_as_failures(asked), self._refusals(asked):
-            client = _Client(account, self._http.client())
+            client = _Client(usable_key(asked), account, self._http.client())
             headers = {"Idempotency-Key": request.idempotency_key}
             if body["stream"]:
                 await reading.read_stream(client, body, headers)
@@ -86,10 +84,10 @@ class Anthropic:
 class _Client(anthropic.AsyncAnthropic):
     """Anthropic's client without what its environment would add."""
 
-    def __init__(self, account: Account, http: httpx2.AsyncClient) -> None:
+    def __init__(self, key: str, account: Account | None, http: httpx2.AsyncClient) -> None:
         super().__init__(
-            api_key=account.secret,
-            base_url=(account.base_url or _ADDRESS).rstrip("/").removesuffix("/v1"),
+            api_key=key,
+            base_url=((account and account.base_url) or _ADDRESS).rstrip("/").removesuffix("/v1"),
             max_retries=0,
             timeout=httpx2.Timeout(None),  # the guarded client keeps the times
             http_client=http,

@@ -7,6 +7,7 @@ through the guard of all that goes out.
 
 from __future__ import annotations
 
+import re
 import ssl
 import warnings
 from collections.abc import AsyncGenerator, Iterator
@@ -17,6 +18,7 @@ import httpx2
 from google import genai
 from google.genai import errors, types
 from google.genai.client import DebugConfig
+from pydantic import ValidationError
 
 from promptpilot.engine.accounts import Account
 from promptpilot.engine.providers.base import ModelReply, ModelRequest, TextSink, Tokens
@@ -30,6 +32,7 @@ from promptpilot.engine.providers.failures import (
     refused_midway,
     told_as_failures,
     unusable,
+    usable_key,
 )
 from promptpilot.engine.providers.google_requests import config_of, contents_of, extra_of
 from promptpilot.engine.providers.growing import GrowingReply
@@ -40,6 +43,8 @@ from promptpilot.json_values import encode_json
 _ADDRESS: Final = "https://generativelanguage.googleapis.com"
 _VERSION: Final = "v1beta"
 _OK: Final = 200
+_KEY_OF_SESSIONS: Final = "auth_tokens/"
+_MODEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~@:/-]{0,199}")
 #: The library makes contexts from variables of the environment unless it is given one; this one
 #: is never used, since everything goes through the guarded client.
 _UNUSED_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -79,30 +84,14 @@ class Google:
     ) -> ModelReply:
         """Return the model's answer; see `Provider`."""
         asked = Asked(ModelProvider.GOOGLE, request.model, account)
-        if account is None:
-            raise unusable(asked, "it needs a credential.")
         reading = _Reading(asked, GrowingReply(asked, on_text))
         with told_as_failures(asked), self._refusals(asked):
-            models = _client(account, self._http.client()).aio.models
-            config = types.GenerateContentConfig(
-                **config_of(request),
-                http_options=types.HttpOptions(
-                    headers={"Idempotency-Key": request.idempotency_key},
-                    extra_body=extra_of(request),
-                ),
-            )
-            contents = cast("types.ContentListUnionDict", contents_of(request))
+            client = _client(_usable_key(asked), account, self._http.client())
+            asking = _Asking(client, request, _checked_config(asked, request))
             if (request.parameters.get("extra") or {}).get("stream") is False:
-                reading.take(
-                    await models.generate_content(
-                        model=request.model, contents=contents, config=config
-                    )
-                )
+                reading.take(await asking.whole())
             else:
-                stream = await models.generate_content_stream(
-                    model=request.model, contents=contents, config=config
-                )
-                await reading.read(cast("AsyncGenerator[types.GenerateContentResponse]", stream))
+                await reading.read(await asking.stream())
             return reading.reply()
 
     @contextmanager
@@ -116,20 +105,70 @@ class Google:
             raise refused(asked, Refusal.of(response), self._http.clock.now()) from None
 
 
-def _client(account: Account, http: httpx2.AsyncClient) -> genai.Client:
+class _Asking:
+    """One request, checked and ready to be sent once."""
+
+    def __init__(
+        self, client: genai.Client, request: ModelRequest, config: types.GenerateContentConfig
+    ) -> None:
+        self._models = client.aio.models
+        self._request = request
+        self._config = config
+        self._contents = cast("types.ContentListUnionDict", contents_of(request))
+
+    async def whole(self) -> types.GenerateContentResponse:
+        """Return the answer in one piece."""
+        return await self._models.generate_content(
+            model=self._request.model, contents=self._contents, config=self._config
+        )
+
+    async def stream(self) -> AsyncGenerator[types.GenerateContentResponse]:
+        """Return the answer in pieces; the request is sent when the first is read."""
+        stream = await self._models.generate_content_stream(
+            model=self._request.model, contents=self._contents, config=self._config
+        )
+        return cast("AsyncGenerator[types.GenerateContentResponse]", stream)
+
+
+def _client(key: str, account: Account | None, http: httpx2.AsyncClient) -> genai.Client:
     """Return a client that knows all it would otherwise look for in its environment."""
+    address = (account and account.base_url) or _ADDRESS
     return genai.Client(
         enterprise=False,
-        api_key=account.secret,
+        api_key=key,
         debug_config=DebugConfig(client_mode=None, replays_directory=None, replay_id=None),
         http_options=types.HttpOptions(
-            base_url=(account.base_url or _ADDRESS).rstrip("/").removesuffix(f"/{_VERSION}"),
+            base_url=address.rstrip("/").removesuffix(f"/{_VERSION}"),
             api_version=_VERSION,
             async_client_args={"ssl": _UNUSED_TLS},
             httpx_client=_UNUSED_CLIENT,
             httpx_async_client=http,
         ),
     )
+
+
+def _usable_key(asked: Asked) -> str:
+    key = usable_key(asked)
+    if key.startswith(_KEY_OF_SESSIONS):
+        raise unusable(asked, f"a key that begins with {_KEY_OF_SESSIONS} is for live sessions.")
+    return key
+
+
+def _checked_config(asked: Asked, request: ModelRequest) -> types.GenerateContentConfig:
+    """Return the parameters; raise `StepFailed` for what cannot be sent, before anything is."""
+    if not _MODEL.fullmatch(request.model) or ".." in request.model:
+        raise unusable(asked, f"{request.model[:100]!r} is no name of a model.")
+    options = {
+        "headers": {"Idempotency-Key": request.idempotency_key},
+        "extra_body": extra_of(request),
+    }
+    try:
+        return types.GenerateContentConfig.model_validate(
+            {**config_of(request), "http_options": options}
+        )
+    except ValidationError as error:
+        place = ".".join(map(str, error.errors()[0]["loc"]))
+        raise unusable(asked, f"{place} has a value that it does not take.") from None
 
 
 class _Reading:

@@ -55,11 +55,18 @@ async def provider() -> AsyncIterator[ScriptedProvider]:
         yield server
 
 
-async def _ask(provider: ScriptedProvider, path: str = "", **parameters: Any) -> ModelReply:
+async def _ask(
+    provider: ScriptedProvider,
+    path: str = "",
+    *,
+    key: str = KEY,
+    model: str = "gemini",
+    **parameters: Any,
+) -> ModelReply:
     http = ProviderHttp(AllowList.of(["127.0.0.1"]))
-    request = ModelRequest("gemini", "Hi", "k", parameters=parameters)
+    request = ModelRequest(model, "Hi", "k", parameters=parameters)
     try:
-        account = Account(KEY, provider.url(path))
+        account = Account(key, provider.url(path))
         return await Google(http).complete(request, account, lambda _: None)
     finally:
         await http.aclose()
@@ -71,6 +78,43 @@ async def _code(provider: ScriptedProvider) -> tuple[str, bool]:
     assert KEY not in caught.value.message
     assert len(provider.journal.requests) == 1
     return caught.value.error_code, caught.value.is_retryable
+
+
+@pytest.mark.parametrize("model", ["", "a b", "../x", "a/../../x", "a?b=c", "a#b", "a\nb", "ä"])
+async def test_a_name_that_no_model_has_is_not_asked_for(
+    provider: ScriptedProvider, model: str
+) -> None:
+    with pytest.raises(StepFailed) as caught:
+        await _ask(provider, model=model)
+
+    assert caught.value.error_code == "PROVIDER_BAD_REQUEST"
+    assert "is no name of a model" in caught.value.message
+    assert provider.journal.requests == []
+
+
+async def test_a_parameter_of_another_type_is_named(provider: ScriptedProvider) -> None:
+    with pytest.raises(StepFailed, match="top_p has a value that it does not take") as caught:
+        await _ask(provider, topP="much")
+
+    assert (caught.value.error_code, caught.value.is_retryable) == ("PROVIDER_BAD_REQUEST", False)
+
+
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [
+        ("schlüssel", "PROVIDER_AUTH"),
+        ("a\nb", "PROVIDER_AUTH"),
+        ("auth_tokens/x", "PROVIDER_BAD_REQUEST"),
+    ],
+)
+async def test_a_key_that_cannot_be_sent_is_not(
+    provider: ScriptedProvider, key: str, code: str
+) -> None:
+    with pytest.raises(StepFailed) as caught:
+        await _ask(provider, key=key)
+
+    assert caught.value.error_code == code
+    assert key not in caught.value.message
 
 
 async def test_tokens_of_the_cache_of_tools_and_of_thoughts_are_counted(
