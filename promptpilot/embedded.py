@@ -12,19 +12,20 @@ import structlog
 from rich.console import Console
 
 from promptpilot.app import Doorway, create_app
-from promptpilot.backbone import Backbone, open_backbone
+from promptpilot.backbone import Backbone, environment_accounts, open_backbone
 from promptpilot.bells import DOOR_CHANNEL, FEED_CHANNEL
 from promptpilot.data_dir import DataDirLock, load_or_create_secrets
 from promptpilot.engine.api import Engine
 from promptpilot.errors import Misconfigured
+from promptpilot.example import target_for
 from promptpilot.models.migrate import migrate
-from promptpilot.owner import find_owner, has_example, make_owner
+from promptpilot.owner import find_owner, has_example, keep_up_example, make_owner
 from promptpilot.processes import run_workplace, tend_triggers
 from promptpilot.redis_process import RedisProcess
 from promptpilot.settings import Settings
 from promptpilot.stopping import Stopping
 from promptpilot.web import WebServer, own_url
-from promptpilot.welcome import Place, show_delivery, show_first_run, show_ready
+from promptpilot.welcome import Place, show_delivery, show_first_run, show_model, show_ready
 from workers.workplace import Workplace
 
 log = structlog.get_logger(__name__)
@@ -79,9 +80,13 @@ async def _welcome(backbone: Backbone, engine: Engine, console: Console) -> None
     settings, clock = backbone.settings, backbone.clock
     place = Place(settings.public_url, own_url(settings), settings.data_dir)
     owner = await find_owner(engine, settings.data_dir)
+    target = target_for(environment_accounts(settings), settings.example_model)
     if owner is None:
-        owner = await make_owner(engine, settings.data_dir)
+        owner = await make_owner(engine, settings.data_dir, target)
+        show_model(console, target)
         await show_first_run(console, place, owner, clock)
+    elif await keep_up_example(engine, owner, target):
+        show_model(console, target)
     show_ready(console, place, owner)
     if await has_example(owner):
         show_delivery(console, place, owner, clock)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from importlib.resources import files
 from typing import Final
 
@@ -35,11 +37,35 @@ _CONDITION: Final = " || ".join(
     for word in _WORDS
 )
 _DAYS_TO_DECIDE: Final = 3
-_SIMULATOR: Final = (ModelTarget(ModelProvider.SIMULATOR, "simulator"),)
+#: What the example asks without a key of a provider: deterministic and free.
+SIMULATED: Final = ModelTarget(ModelProvider.SIMULATOR, "simulator")
+#: Small models that answer in seconds; the first provider with a key is taken.
+_SMALL: Final = (
+    ModelTarget(ModelProvider.OPENAI, "gpt-4.1-mini"),
+    ModelTarget(ModelProvider.ANTHROPIC, "claude-haiku-4-5"),
+    ModelTarget(ModelProvider.GOOGLE, "gemini-2.5-flash"),
+)
 
 
-def workflow_draft() -> WorkflowDraft:
-    """Return the workflow: it takes an issue apart, drafts an answer and has a person approve."""
+def target_for(providers: Collection[str], model: str = "") -> ModelTarget:
+    """Return which model the example asks where the server has keys of these providers.
+
+    `model` is taken in place of the usual one, if it is not empty.
+    """
+    usual = next((each for each in _SMALL if each.provider.value in providers), SIMULATED)
+    return replace(usual, model=model or usual.model)
+
+
+def is_usual(target: ModelTarget) -> bool:
+    """Whether the server itself may have chosen a model, and not a person."""
+    return target in (SIMULATED, *_SMALL)
+
+
+def workflow_draft(target: ModelTarget = SIMULATED) -> WorkflowDraft:
+    """Return the workflow: it takes an issue apart, drafts an answer and has a person approve.
+
+    Its PROMPT steps ask `target`.
+    """
     return WorkflowDraft(
         name="Triage a GitHub issue",
         description="Tells bugs from questions, drafts an answer and asks a person whether to send "
@@ -48,8 +74,8 @@ def workflow_draft() -> WorkflowDraft:
         steps=(
             _extract(),
             _looks_like_a_bug(),
-            _summarise_bug(),
-            _answer_question(),
+            _summarise_bug(target),
+            _answer_question(target),
             _approve(),
             _send(),
         ),
@@ -103,24 +129,22 @@ def _looks_like_a_bug() -> Step:
     )
 
 
-def _summarise_bug() -> Step:
+def _summarise_bug(target: ModelTarget) -> Step:
     content = (
         "Summarise this bug report in two sentences for the people who will fix it.\n\n"
         "Title: {{ steps.extract.output.title }}\n\n{{ steps.extract.output.body }}"
     )
-    return Step(
-        "summarise_bug", PromptConfig(_SIMULATOR, content), outputs={"reply": "output.text"}
-    )
+    return Step("summarise_bug", PromptConfig((target,), content), outputs={"reply": "output.text"})
 
 
-def _answer_question() -> Step:
+def _answer_question(target: ModelTarget) -> Step:
     content = (
         "Answer {{ steps.extract.output.author }} politely and say where to read more.\n\n"
         "{{ steps.extract.output.title }}\n\n{{ steps.extract.output.body }}"
     )
     return Step(
         "answer_question",
-        PromptConfig(_SIMULATOR, content),
+        PromptConfig((target,), content),
         outputs={"reply": "output.text"},
         run_if='steps.looks_like_a_bug.output.branch == "else"',
     )

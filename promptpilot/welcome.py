@@ -21,11 +21,12 @@ from websockets.typing import Subprotocol
 
 from promptpilot import example
 from promptpilot.clock import Clock
+from promptpilot.engine.step_configs import ModelProvider, ModelTarget
 from promptpilot.engine.triggers.signatures import WebhookScheme, sign
 from promptpilot.front.websocket import PROTOCOL
 from promptpilot.owner import Owner
 
-_WHOLE_SECONDS = 20.0
+_WHOLE_SECONDS = 60.0
 _HTTP_SECONDS = 10.0
 _MAX_SHOWN = 88
 
@@ -73,6 +74,13 @@ def show_delivery(console: Console, place: Place, owner: Owner, clock: Clock) ->
     _say(console, "\n[bold]A signed delivery[/] that starts “Triage a GitHub issue”")
     _plain(console, _command(words))
     _say(console, "[dim]The same delivery again starts nothing and answers the same id.[/]\n")
+
+
+def show_model(console: Console, target: ModelTarget) -> None:
+    """Tell which model of a real provider the example asks; nothing of the simulator."""
+    if target.provider is not ModelProvider.SIMULATOR:
+        asked = f"{target.model} of {target.provider}, with the server's own key"
+        _say(console, f"\n[bold]The example asks[/] {escape(asked)}")
 
 
 async def show_first_run(console: Console, place: Place, owner: Owner, clock: Clock) -> None:

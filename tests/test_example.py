@@ -13,7 +13,8 @@ from promptpilot.clock import SystemClock
 from promptpilot.engine.checks import check
 from promptpilot.engine.definition import Definition
 from promptpilot.engine.expression import parse as parse_expression
-from promptpilot.engine.step_configs import ConditionConfig
+from promptpilot.engine.prices import shipped_prices
+from promptpilot.engine.step_configs import ConditionConfig, PromptConfig
 from promptpilot.schema import schema
 
 _EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -57,3 +58,36 @@ def test_the_copies_to_read_are_the_files_of_the_package() -> None:
     assert (_EXAMPLES / "github" / example.PAYLOAD_FILE).read_bytes() == example.payload()
     for name in example.DOCUMENTS:
         assert (_EXAMPLES / f"{name}.graphql").read_text("utf-8") == example.document(name)
+
+
+@pytest.mark.parametrize(
+    ("providers", "model", "expected"),
+    [
+        (set(), "", ("SIMULATOR", "simulator")),
+        ({"AZURE_OPENAI"}, "", ("SIMULATOR", "simulator")),
+        ({"GOOGLE"}, "", ("GOOGLE", "gemini-2.5-flash")),
+        ({"GOOGLE", "ANTHROPIC"}, "", ("ANTHROPIC", "claude-haiku-4-5")),
+        ({"GOOGLE", "ANTHROPIC", "OPENAI"}, "", ("OPENAI", "gpt-4.1-mini")),
+        ({"OPENAI"}, "o9", ("OPENAI", "o9")),
+    ],
+)
+def test_the_first_provider_with_a_key_is_asked(
+    providers: set[str], model: str, expected: tuple[str, str]
+) -> None:
+    target = example.target_for(providers, model)
+
+    asked = [
+        each
+        for step in example.workflow_draft(target).steps or ()
+        if isinstance(step.config, PromptConfig)
+        for each in step.config.models
+    ]
+    assert asked == [target, target]
+    assert (target.provider, target.model) == expected
+
+
+@pytest.mark.parametrize("provider", ["OPENAI", "ANTHROPIC", "GOOGLE"])
+def test_the_price_of_the_models_of_the_example_is_known(provider: str) -> None:
+    target = example.target_for({provider})
+
+    assert target.model in shipped_prices().models(target.provider)
