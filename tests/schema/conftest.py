@@ -16,6 +16,7 @@ from promptpilot.engine.principal import Principal
 from promptpilot.engine.runner import Runner, RunnerSettings
 from promptpilot.engine.tokens import SessionTokens
 from promptpilot.engine.triggers.scheduler import Scheduler
+from promptpilot.local_relay import LocalRelay
 from promptpilot.models.database import Database
 from tests.schema.api import Api
 from tests.support.clock import ManualClock
@@ -75,6 +76,7 @@ def engine(
             passwords=passwords,
             sessions=sessions,
             settings=SETTINGS,
+            outputs=LocalRelay(),
         )
     )
 
@@ -108,7 +110,9 @@ def scheduler(engine: Engine, waker: FakeWaker, clock: ManualClock) -> Scheduler
 async def worker(engine: Engine, committer: Committer, waker: FakeWaker) -> AsyncIterator[Runner]:
     """Give a worker that runs what is due, until the test ends."""
     settings = RunnerSettings(owner="worker", poll=timedelta(milliseconds=50))
-    tools = make_tools(engine.database, committer, engine.feed, clock=engine.clock)
+    tools = make_tools(
+        engine.database, committer, engine.feed, clock=engine.clock, outputs=engine.outputs
+    )
     runner = Runner(tools, waker, settings)
     waker.call(runner.wake)
     running = asyncio.create_task(runner.run())
