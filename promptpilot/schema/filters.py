@@ -6,9 +6,9 @@ Rules: those of `conditions`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
-from tortoise.expressions import Q
+from tortoise.expressions import Q, Subquery
 from tortoise.queryset import QuerySet
 
 from promptpilot import ids
@@ -17,7 +17,7 @@ from promptpilot.engine.fields import MAX_NAME, MAX_TAGS
 from promptpilot.engine.lifecycle import ExecutionStatus, WaitReason
 from promptpilot.engine.principal import Principal
 from promptpilot.errors import InvalidInput
-from promptpilot.models import DeadLetter, Execution, Firing, Workflow
+from promptpilot.models import DeadLetter, Execution, Firing, Workflow, WorkflowStep
 from promptpilot.models.database import Database, Dialect
 from promptpilot.schema.conditions import by_ids, by_values, is_storable, made_in
 from promptpilot.schema.enums import (
@@ -114,11 +114,13 @@ async def workflows(
     rows = made_in(by_ids(rows, "id", where.ids, ids.Kind.WORKFLOW), where.created_at)
     if (is_active := given(where.is_active)) is not None:
         rows = rows.filter(is_active=is_active)
-    for word in _words(given(where.search) or ""):
+    for word in words(given(where.search) or ""):
         contains = Q(name__icontains=word) | Q(description__icontains=word)
         rows = rows.filter(contains if is_storable(word) else _NOTHING)
     if tags := given(where.tags):
-        rows = rows.filter(id__in=await _tagged(database, principal, tags))
+        rows = rows.filter(id__in=await tagged(database, principal, "workflows", tags))
+    if (prompt_id := given(where.prompt_id)) is not None:
+        rows = rows.filter(_uses(prompt_id))
     return rows
 
 
@@ -157,19 +159,32 @@ _HAS_TAG: Final = {
 }
 
 
-async def _tagged(database: Database, principal: Principal, tags: Sequence[str]) -> list[str]:
-    """Return the ids of the caller's workflows that have all of these tags."""
+async def tagged(
+    database: Database,
+    principal: Principal,
+    table: Literal["workflows", "prompts"],
+    tags: Sequence[str],
+) -> list[str]:
+    """Return the ids of the caller's rows that have all of these tags."""
     wanted = list(dict.fromkeys(tags))
     if len(wanted) > MAX_TAGS or not all(is_storable(tag) for tag in wanted):
         return []
     has = [_HAS_TAG[database.dialect].format(f"${number + 2}") for number in range(len(wanted))]
     conditions = " AND ".join(has)
-    sql = f"SELECT id FROM workflows WHERE workspace_id = $1 AND {conditions}"  # noqa: S608 -- ours
+    sql = f"SELECT id FROM {table} WHERE workspace_id = $1 AND {conditions}"  # noqa: S608 -- ours
     found = await database.fetch(sql, principal.workspace_id, *wanted)
     return [row["id"] for row in found]
 
 
-def _words(search: str) -> list[str]:
+def _uses(prompt_id: str) -> Q:
+    """Select the workflows with a step that uses a prompt."""
+    if not ids.is_id(prompt_id, ids.Kind.PROMPT):
+        return _NOTHING
+    steps = WorkflowStep.filter(prompt_id=prompt_id)
+    return Q(id__in=Subquery(steps.values("workflow_id")))
+
+
+def words(search: str) -> list[str]:
     """Return what is searched for; raise InvalidInput for more than a database can look for."""
     if len(search) > MAX_NAME:
         message = f"search may have at most {MAX_NAME} characters."

@@ -10,6 +10,7 @@ from promptpilot.schema.mutations.dead_letter import DeadLetterMutations
 from promptpilot.schema.mutations.execution import ExecutionMutations
 from promptpilot.schema.mutations.model_credential import ModelCredentialMutations
 from promptpilot.schema.mutations.preview import PreviewMutations
+from promptpilot.schema.mutations.prompt import PromptMutations
 from promptpilot.schema.mutations.signing_secret import SigningSecretMutations
 from promptpilot.schema.mutations.trigger import TriggerMutations
 from promptpilot.schema.mutations.workflow import WorkflowMutations
@@ -20,6 +21,7 @@ from promptpilot.schema.mutations.workflow import WorkflowMutations
 )
 class Mutation(
     AccessMutations,
+    PromptMutations,
     WorkflowMutations,
     TriggerMutations,
     ExecutionMutations,

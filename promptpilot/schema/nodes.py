@@ -16,6 +16,8 @@ _LOADERS: Final[Mapping[Kind, Callable[[Loaders, str], Awaitable[Any]]]] = {
     Kind.USER: lambda loaders, key: loaders.user.load(key),
     Kind.ACCESS_TOKEN: lambda loaders, key: loaders.access_token.load(key),
     Kind.AUDIT_ENTRY: lambda loaders, key: loaders.audit_entry.load(key),
+    Kind.PROMPT: lambda loaders, key: loaders.prompt.load(key),
+    Kind.PROMPT_VERSION: lambda loaders, key: loaders.prompt_version.load(key),
     Kind.WORKFLOW: lambda loaders, key: loaders.workflow.load(key),
     Kind.STEP: lambda loaders, key: loaders.step.load(key),
     Kind.VARIABLE: lambda loaders, key: loaders.variable.load(key),

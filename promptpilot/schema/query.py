@@ -16,6 +16,7 @@ from promptpilot.schema.given import given
 from promptpilot.schema.links import link, links
 from promptpilot.schema.nodes import load_node, load_nodes
 from promptpilot.schema.paging import Page, PageRequest
+from promptpilot.schema.prompt_query import PromptQuery
 from promptpilot.schema.scalars import CronExpression, TimeZone
 from promptpilot.schema.schedules import Window, preview
 from promptpilot.schema.server import describe_server
@@ -33,7 +34,7 @@ from promptpilot.schema.types.workflow_input import WorkflowFilter, WorkflowOrde
         " can tell which."
     )
 )
-class Query:
+class Query(PromptQuery):
     """Reading."""
 
     @declare.field(description="Any object by its id.", graphql_type=Node | None)

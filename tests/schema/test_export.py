@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from graphql import GraphQLEnumType, GraphQLSchema, build_schema
 
-from promptpilot.engine import definition, lifecycle, step_configs
+from promptpilot.engine import definition, lifecycle, prompt_texts, step_configs
 from promptpilot.engine.dead_letters import DeadLetterStatus
 from promptpilot.engine.principal import Role
 from promptpilot.engine.triggers import kinds
 from promptpilot.engine.triggers.kinds import FiringOutcome, TriggerType
 from promptpilot.engine.triggers.signatures import WebhookScheme
+from promptpilot.engine.version_numbers import ChangeType
 from promptpilot.schema.enums import HIDDEN
 from promptpilot.schema.export import print_schema_text
 
@@ -34,12 +35,15 @@ ENUMS: dict[str, type[StrEnum]] = {
     "ModelProvider": step_configs.ModelProvider,
     "ModelRoutingMode": step_configs.RoutingMode,
     "OverlapPolicy": kinds.OverlapPolicy,
+    "PromptVariableType": prompt_texts.PromptVariableType,
     "StepExecutionStatus": lifecycle.StepStatus,
     "StepType": step_configs.StepType,
     "TriggerType": TriggerType,
+    "TurnRole": prompt_texts.Role,
     "UnknownOutcomePolicy": definition.UnknownOutcomePolicy,
     "UserRole": Role,
     "VariableDataType": definition.DataType,
+    "VersionChangeType": ChangeType,
     "VariableKind": definition.VariableKind,
     "WaitReason": lifecycle.WaitReason,
     "WebhookScheme": WebhookScheme,

@@ -28,6 +28,8 @@ async def _everything(api: Api) -> dict[str, str]:
     fired = await api.mutate("runTrigger", run, "execution { id steps { id } firing { id } }")
     token = await api.mutate("createAccessToken", {"label": "ci"}, "accessToken { id }")
     parts = (await api.run(PARTS, id=workflow_id))["workflow"]
+    named = {"name": "Greeting", "content": "Hi"}
+    prompt = await api.mutate("createPrompt", named, "prompt { id currentVersion { id } }")
     letter = dead_letter_row(await Execution.get(id=fired["execution"]["id"]))
     await DeadLetter.bulk_create([letter])
     return {
@@ -38,6 +40,8 @@ async def _everything(api: Api) -> dict[str, str]:
         "TriggerFiring": fired["execution"]["firing"]["id"],
         "WorkflowExecution": fired["execution"]["id"],
         "WorkflowStepExecution": fired["execution"]["steps"][0]["id"],
+        "Prompt": prompt["prompt"]["id"],
+        "PromptVersion": prompt["prompt"]["currentVersion"]["id"],
         "DeadLetter": letter.id,
         "AccessToken": token["accessToken"]["id"],
         "User": (await api.run("{ viewer { id } }"))["viewer"]["id"],

@@ -13,6 +13,7 @@ from promptpilot.engine.step_configs import StepType
 from promptpilot.schema import declare
 from promptpilot.schema.context import Info
 from promptpilot.schema.links import link
+from promptpilot.schema.loaders import if_any
 from promptpilot.schema.scalars import Expression, JSONObject
 from promptpilot.schema.types.model_target import (
     ModelRouting,
@@ -26,6 +27,8 @@ from promptpilot.schema.types.step_config_webhook import WebhookStepConfig
 class PromptStepConfig:
     """Calls models with a prompt."""
 
+    prompt_id: strawberry.Private[str | None]
+    prompt_version_id: strawberry.Private[str | None]
     content: str | None = strawberry.field(description="Text written into the step itself.")
     instructions: str | None = strawberry.field(description="System instructions.")
     models: tuple[step_configs.ModelTarget, ...] = strawberry.field(
@@ -39,11 +42,31 @@ class PromptStepConfig:
     def of(cls, config: step_configs.PromptConfig) -> PromptStepConfig:
         """Show a stored configuration."""
         return cls(
+            prompt_id=config.prompt_id,
+            prompt_version_id=config.prompt_version_id,
             content=config.content,
             instructions=config.instructions,
             models=config.models,
             routing=config.routing,
         )
+
+    @declare.field(
+        description="Stored prompt; null when `content` is used.",
+        graphql_type=link("Prompt") | None,
+    )
+    @staticmethod
+    async def prompt(root: Parent[PromptStepConfig], info: Info) -> rows.Prompt | None:
+        return await if_any(info.context.loaders.prompt, root.prompt_id)
+
+    @declare.field(
+        description="Version it is pinned to; null means the current one.",
+        graphql_type=link("PromptVersion") | None,
+    )
+    @staticmethod
+    async def prompt_version(
+        root: Parent[PromptStepConfig], info: Info
+    ) -> rows.PromptVersion | None:
+        return await if_any(info.context.loaders.prompt_version, root.prompt_version_id)
 
 
 @strawberry.type(description="Goes on at one of two steps.")

@@ -15,6 +15,7 @@ from promptpilot.schema import declare
 from promptpilot.schema.context import Info
 from promptpilot.schema.durations import elapsed_ms
 from promptpilot.schema.links import link
+from promptpilot.schema.pinned_prompts import shown_version
 from promptpilot.schema.scalars import JSON, URL, SafeInt
 from promptpilot.schema.types.decision import PendingDecision
 from promptpilot.schema.types.model_call import ModelCall
@@ -88,6 +89,14 @@ class WorkflowStepExecution(Node):
     @staticmethod
     def step_type(root: Parent[StepView]) -> StepType:
         return StepType(root.type)
+
+    @declare.field(
+        description="Version of the stored prompt that it runs with; null without one.",
+        graphql_type=link("PromptVersion") | None,
+    )
+    @staticmethod
+    async def prompt_version(root: Parent[StepView], info: Info) -> rows.PromptVersion | None:
+        return await shown_version(root, info.context.loaders)
 
     @declare.field(description="Position, from 0.")
     @staticmethod

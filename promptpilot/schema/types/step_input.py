@@ -25,6 +25,12 @@ _MEMBERS: Final = "prompt, condition, transform, delay, webhook and decision"
 class PromptStepConfigInput:
     """PROMPT step; give `promptId` or `content`."""
 
+    prompt_id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="Stored prompt."
+    )
+    prompt_version_id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="Pin to this version."
+    )
     content: str | None = strawberry.field(
         default=strawberry.UNSET, description="Text written into the step."
     )
@@ -42,6 +48,8 @@ class PromptStepConfigInput:
             models=tuple(model.to_target() for model in self.models),
             content=given(self.content),
             instructions=given(self.instructions),
+            prompt_id=given(self.prompt_id),
+            prompt_version_id=given(self.prompt_version_id),
             routing=self.routing.to_routing() if self.routing else step_configs.ModelRouting(),
         )
 

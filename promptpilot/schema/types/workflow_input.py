@@ -35,6 +35,9 @@ class WorkflowFilter:
     tags: list[str] | None = strawberry.field(
         default=strawberry.UNSET, description="Has all of these labels."
     )
+    prompt_id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="Uses this prompt in some step."
+    )
     created_at: DateTimeRange | None = strawberry.field(
         default=strawberry.UNSET, description="Made in this range."
     )
