@@ -234,7 +234,7 @@ def _document(
         "cacheWriteTokens": said.tokens.cache_write,
         "reasoningTokens": said.tokens.reasoning,
         "costMicros": cost,
-        "priceVersion": None if cost is None else context.prices.version,
+        "priceVersion": None if cost is None or said.is_simulated else context.prices.version,
         "requestId": said.request_id,
         "credentialId": None if asked.account is None else asked.account.credential_id,
         "warnings": [*said.warnings, *_unpriced(model, reply, cost)],
