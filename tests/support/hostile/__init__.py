@@ -20,7 +20,8 @@ Bodies: every name in `bodies.BODIES`, such as /json, /html, /nan, /deep; /no-co
 Attempts: /flaky/TIMES/KEY answers 503 so many times for each key and then works;
 /flaky-reset/TIMES/KEY resets the connection instead.
 Echo: /echo (the request as JSON), /echo-header/NAME (?as=text, base64, url or header;
-&status=CODE).
+&status=CODE), /echoed-key/CODE/HEADER/MANNER (an error whose sentence has the header).
+For what adds its own end to a path: /moved/CODE (a redirect to /json), /with-cookie/CODE.
 """
 
 from __future__ import annotations

@@ -46,6 +46,9 @@ def answers() -> Mapping[str, Answer]:
         "large-json": _large_json,
         "echo": _echo,
         "echo-header": _echo_header,
+        "echoed-key": _echoed_key,
+        "moved": _moved,
+        "with-cookie": _with_cookie,
         "flaky": flaky,
         "flaky-reset": flaky_reset,
     }
@@ -121,3 +124,20 @@ async def _echo_header(conversation: Conversation) -> None:
         return
     told = _MANNERS[manner](value)
     await conversation.answer(status, json.dumps({"header": told}).encode(), _JSON)
+
+
+async def _echoed_key(conversation: Conversation) -> None:
+    status, header, manner = conversation.arguments[:3]
+    said = f"Wrong key: {_MANNERS[manner](conversation.request.headers[header])}."
+    body = json.dumps({"error": {"message": said, "type": "odd", "status": "ODD"}}).encode()
+    await conversation.answer(int(status), body, {**_JSON, "Connection": "close"})
+
+
+async def _moved(conversation: Conversation) -> None:
+    headers = {"Location": "/json", "Connection": "close"}
+    await conversation.answer(conversation.number(302), b"", headers)
+
+
+async def _with_cookie(conversation: Conversation) -> None:
+    headers = {**_JSON, "Set-Cookie": "seen=1; Path=/", "Connection": "close"}
+    await conversation.answer(conversation.number(200), b"{}", headers)
