@@ -95,18 +95,9 @@ def assemble(base: Foundation) -> Engine:
         repeats=repeats,
         dead_letters=DeadLetters(database, clock, repeats),
         decisions=Decisions(database, clock),
-        credentials=Credentials(
-            database,
-            base.vault,
-            clock,
-            base.prober or ProviderProber(ProviderHttp(base.allowed, clock=clock)),
-            allowed=base.allowed,
-            environment=frozenset(base.environment),
-        ),
+        credentials=_credentials(base),
         signing_secrets=SigningSecrets(database, base.vault, clock),
-        previews=Previews(
-            workflows, launcher, base.tools or _tools(base), clock, base.settings.preview
-        ),
+        previews=_previews(base, workflows, launcher),
         readiness=Readiness(clock, base.settings.prices, frozenset(base.environment)),
         versions=base.versions,
         outputs=base.outputs,
@@ -121,6 +112,23 @@ def assemble(base: Foundation) -> Engine:
     )
 
 
+def _credentials(base: Foundation) -> Credentials:
+    database, clock = base.database, base.clock
+    return Credentials(
+        database,
+        base.vault,
+        clock,
+        base.prober or ProviderProber(ProviderHttp(base.allowed, clock=clock)),
+        allowed=base.allowed,
+        environment=frozenset(base.environment),
+    )
+
+
+def _previews(base: Foundation, workflows: Workflows, launcher: Launcher) -> Previews:
+    tools = base.tools or _tools(base)
+    return Previews(workflows, launcher, tools, base.clock, base.settings.preview)
+
+
 def _tools(base: Foundation) -> Tools:
     return Tools(
         database=base.database,
@@ -128,7 +136,7 @@ def _tools(base: Foundation) -> Tools:
         versions=base.versions,
         feed=base.feed,
         http=StandInSender(),
-        secrets=SecretStore(base.database, base.vault, base.clock, base.environment).open_for,
+        secrets=SecretStore(base.database, base.vault, base.clock, base.environment).peek_for,
     )
 
 

@@ -25,13 +25,20 @@ from promptpilot.engine.step_configs import (
 from promptpilot.models import Credential
 
 Severity = Literal["ERROR", "WARNING"]
-_Finding = tuple[str, str]
 
 _CODES = {
     CredentialStatus.REVOKED: "CREDENTIAL_REVOKED",
     CredentialStatus.EXPIRED: "CREDENTIAL_EXPIRED",
 }
 _WAY_OUT = "make one with createModelCredential"
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """What is wrong with a model."""
+
+    code: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +72,17 @@ def _check_step(
         place = ("steps", str(position), "config", "prompt", "models", str(number))
         if found := unusable[number]:
             field = "credentialId" if target.credential_id else "provider"
-            yield Fault(*found, (*place, field), step.name, severity)
+            yield Fault(found.code, found.message, (*place, field), step.name, severity)
         elif found := _warning(target, supplies):
-            yield Fault(*found, (*place, "provider"), step.name, "WARNING")
+            path = (*place, "provider")
+            yield Fault(found.code, found.message, path, step.name, severity="WARNING")
         if supplies.prices.price_of(target.provider, target.model) is None:
             message = (
                 f"The price of {target.model!r} of {target.provider} is not known, so the costs "
                 "of its calls are null; the operator can add it to the price table."
             )
-            yield Fault("UNKNOWN_PRICE", message, (*place, "model"), step.name, "WARNING")
+            path = (*place, "model")
+            yield Fault("UNKNOWN_PRICE", message, path, step.name, severity="WARNING")
 
 
 def _severity(config: PromptConfig, unusable: int) -> Severity:
@@ -95,12 +104,12 @@ def _refusal(target: ModelTarget, supplies: Supplies) -> _Finding | None:
         return None
     if not rows:
         whose = "This credential" if target.credential_id else f"A credential for {provider}"
-        return "CREDENTIAL_MISSING", f"{whose} is not stored; {_WAY_OUT}."
+        return _Finding("CREDENTIAL_MISSING", f"{whose} is not stored; {_WAY_OUT}.")
     is_expired = CredentialStatus.EXPIRED in statuses
     status = CredentialStatus.EXPIRED if is_expired else CredentialStatus.REVOKED
     what = "expired" if is_expired else "was revoked"
     message = f"The credential {rows[0].label!r} for {provider} {what}; {_WAY_OUT}."
-    return _CODES[status], message
+    return _Finding(_CODES[status], message)
 
 
 def _warning(target: ModelTarget, supplies: Supplies) -> _Finding | None:
@@ -115,7 +124,7 @@ def _warning(target: ModelTarget, supplies: Supplies) -> _Finding | None:
         f"{provider} refused the credential {refused[0].label!r} when it was last used; test it "
         "with testModelCredential, or give it another secret with rotateModelCredential."
     )
-    return "CREDENTIAL_REJECTED", message
+    return _Finding("CREDENTIAL_REJECTED", message)
 
 
 def _candidates(target: ModelTarget, supplies: Supplies) -> list[Credential]:

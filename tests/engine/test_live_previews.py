@@ -17,6 +17,7 @@ from promptpilot.engine.parts import EngineSettings
 from promptpilot.engine.preview_requests import PreviewMode, PreviewRequest
 from promptpilot.engine.previewing import Preview
 from promptpilot.engine.principal import Principal, Scope
+from promptpilot.engine.stand_ins import OwnAccounts
 from promptpilot.engine.step_configs import (
     DelayConfig,
     ModelProvider,
@@ -26,7 +27,9 @@ from promptpilot.engine.step_configs import (
     RequestHeader,
 )
 from promptpilot.errors import PermissionDenied
+from promptpilot.models import Credential
 from promptpilot.models.database import Database
+from tests.support import credentials
 from tests.support.bench import Bench
 from tests.support.drafts import draft, prompt, transform
 from tests.support.hostile import HostileServer, hostile_server
@@ -144,6 +147,36 @@ async def test_a_live_preview_without_a_credential_fails_before_any_call(
     (ask,) = preview.result.steps
     assert ask.error is not None
     assert (ask.status, ask.error["code"], model.asked) == ("FAILED", "CREDENTIAL_MISSING", [])
+
+
+async def test_a_live_preview_uses_a_credential_without_a_trace(
+    engine: Engine, principal: Principal, model: ScriptedModel, foundation: Foundation, bench: Bench
+) -> None:
+    stored = await engine.credentials.create(principal, credentials.draft())
+    tools = bench.tools_with({ModelProvider.OPENAI: model})
+    tools = replace(tools, secrets=bench.secret_store.peek_for)
+    engine = assemble(replace(foundation, tools=tools))
+
+    preview = await try_out(
+        engine, principal, PreviewMode.LIVE, draft(asking(ModelProvider.OPENAI))
+    )
+
+    (call,) = preview.result.steps[0].model_calls
+    assert call["credentialId"] == stored.id
+    assert credentials.SECRET not in str(preview)
+    assert (await Credential.get(id=stored.id)).last_used_at is None
+
+
+async def test_a_refused_credential_is_not_marked(
+    engine: Engine, principal: Principal, bench: Bench
+) -> None:
+    stored = await engine.credentials.create(principal, credentials.draft())
+    opened = OwnAccounts(bench.secret_store.peek_for(principal.workspace_id))
+    account = await opened.account("OPENAI", None)
+
+    await opened.refused(account, "No.")
+
+    assert (await Credential.get(id=stored.id)).refused_at is None
 
 
 async def test_a_live_preview_stores_nothing(
