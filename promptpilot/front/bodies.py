@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,11 +46,20 @@ async def _read_body(request: Request, limits: Limits) -> Any:
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and len(announced) <= _LONGEST_SIZE:
         _check_size(int(announced), limits)
+    try:
+        async with asyncio.timeout(limits.timeout.total_seconds()):
+            return _json(await _collect(request, limits), "The body", limits)
+    except TimeoutError:
+        message = f"The body did not come within {limits.timeout.total_seconds():g} seconds."
+        raise problem(408, message, "TIMEOUT", {"connection": "close"}) from None
+
+
+async def _collect(request: Request, limits: Limits) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         _check_size(len(body) + len(chunk), limits)
         body += chunk
-    return _json(bytes(body), "The body", limits)
+    return bytes(body)
 
 
 def _check_size(size: int, limits: Limits) -> None:
