@@ -29,6 +29,9 @@ _KEPT = {
     "workflow": ("workflowId", "WORKFLOW"),
     "execution": ("executionId", "EXECUTION"),
     "trigger": ("triggerId", "TRIGGER"),
+    "prompt": ("promptId", "PROMPT"),
+    "firstVersion": ("firstVersionId", "FIRST_VERSION"),
+    "secondVersion": ("secondVersionId", "SECOND_VERSION"),
 }
 _PATIENCE_SECONDS = 20
 _BODY_OPTIONS = {"-d", "--data-binary"}
