@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from promptpilot.engine.providers.base import ModelReply, ModelRequest, Tokens
 from promptpilot.engine.providers.transport import ProviderHttp
 from promptpilot.errors import StepFailed
 from promptpilot.json_values import encode_json
-from tests.support.scripted_provider import ScriptedProvider, events, scripted_provider, whole
+from tests.support.scripted_provider import ScriptedProvider, events, whole
 
 KEY = "sk-ant-4711-never-told"
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
@@ -68,13 +67,6 @@ ERRORS = {
     "rate_limit_error": "PROVIDER_RATE_LIMITED",
     "invalid_request_error": "PROVIDER_BAD_REQUEST",
 }
-
-
-@pytest.fixture
-async def provider() -> AsyncIterator[ScriptedProvider]:
-    """Give a server that says what the test writes down."""
-    async with scripted_provider() as server:
-        yield server
 
 
 async def _ask(

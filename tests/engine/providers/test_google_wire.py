@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from promptpilot.engine.providers.base import ModelReply, ModelRequest, Tokens
 from promptpilot.engine.providers.google_wire import Google
 from promptpilot.engine.providers.transport import ProviderHttp
 from promptpilot.errors import StepFailed
-from tests.support.scripted_provider import ScriptedProvider, events, scripted_provider, whole
+from tests.support.scripted_provider import ScriptedProvider, events, whole
 
 KEY = "AIza-4711-never-told"
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
@@ -46,13 +45,6 @@ MALFORMED: dict[str, Any] = {
     "a reason that is none": {"candidates": [{"finishReason": 5}]},
     "too deep": b"data: " + b"[" * 100_000 + b"\n\n",
 }
-
-
-@pytest.fixture
-async def provider() -> AsyncIterator[ScriptedProvider]:
-    """Give a server that says what the test writes down."""
-    async with scripted_provider() as server:
-        yield server
 
 
 async def _ask(
