@@ -49,6 +49,10 @@ from promptpilot.models.database import Database
 MAX_CREDENTIALS: Final = 200
 _MAX_SHOWN: Final = 1000
 _LABEL: Final = ("input", "label")
+_ERASED: Final[Mapping[str, Any]] = {
+    "secret_sealed": ERASED,
+    "status": CredentialStatus.REVOKED.value,
+}
 _NOT_REFUSED: Final[Mapping[str, Any]] = {
     "refused_at": None,
     "refusal": None,
@@ -254,13 +258,8 @@ class Credentials:
     async def _erase(self, principal: Principal, row: Credential) -> None:
         now = self._clock.now()
         async with self._database.transaction():
-            revoked = await Credential.filter(id=row.id, revoked_at__isnull=True).update(
-                revoked_at=now,
-                updated_at=now,
-                secret_sealed=ERASED,
-                status=CredentialStatus.REVOKED.value,
-            )
-            if revoked:
+            mine = Credential.filter(id=row.id, revoked_at__isnull=True)
+            if await mine.update(revoked_at=now, updated_at=now, **_ERASED):
                 await note(principal, AuditAction.CREDENTIAL_REVOKED, row.id, now)
 
     async def _usable(self, principal: Principal, id: str) -> Credential:
