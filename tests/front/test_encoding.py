@@ -8,11 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptpilot.front.encoding import NotJson, Unwritable, dumps, loads
+from promptpilot.front.encoding import NotJson, Unwritable, dumps, loads, longest_list
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner),
+)
+_READABLE = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )
 _SURROGATES = st.text(st.characters(categories=["Cs", "L"]))
 
@@ -53,3 +57,35 @@ def test_what_has_no_form_in_json_is_a_fault() -> None:
 
 def test_long_integers_are_read_exactly() -> None:
     assert loads(b'{"a": 1180591620717411303424}') == {"a": 2**70}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_read"),
+    [
+        ('{"a": 1, "b": {"a": 2}}', True),
+        ('{"a": "\\"a\\": 1, \\"a\\": 2"}', True),
+        ('[{"a": 1}, {"a": 1}]', True),
+        ('{"a": 1, "a": 1}', False),
+        ('{"x": [{"a": 1, "b": 2, "a" : 3}]}', False),
+        ('{"a": 1, "\\u0061": 2}', False),
+        ('{"": 1, "": 2}', False),
+    ],
+)
+def test_a_key_stands_once_in_an_object(text: str, is_read: bool) -> None:  # noqa: FBT001 -- a parameter of the test
+    if is_read:
+        assert loads(text) == loads(text.encode()) == json.loads(text)
+    else:
+        with pytest.raises(NotJson):
+            loads(text)
+
+
+@given(_READABLE)
+def test_no_object_is_taken_for_one_with_doubles(value: object) -> None:
+    assert loads(json.dumps(value)) == json.loads(json.dumps(value))
+
+
+@pytest.mark.parametrize(
+    ("value", "longest"), [({}, 0), ([1], 1), ({"a": [[1, 2, 3], [1]]}, 3), ({"a": {"b": []}}, 0)]
+)
+def test_the_longest_list_is_found_at_any_depth(value: object, longest: int) -> None:
+    assert longest_list(value) == longest

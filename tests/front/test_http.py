@@ -267,3 +267,21 @@ async def test_answers_are_not_cached(front: Front) -> None:
     response = await front.send("GET", params=urlencode({"query": "{ hello }"}))
 
     assert response.headers["cache-control"] == "no-store"
+
+
+async def test_a_list_in_the_variables_is_bounded(probe: Probe) -> None:
+    front = Front(probe, Limits(max_list=3))
+    query = "query ($v: JSON!) { echo(value: $v) }"
+
+    answers = [await front.ask(query, variables={"v": {"a": [0] * size}}) for size in (3, 4)]
+
+    assert [answer.status_code for answer in answers] == [200, 422]
+    assert "A list in the variables has 4 items; at most 3" in answers[1].text
+
+
+async def test_suggestions_are_shown_where_they_are_wanted(probe: Probe) -> None:
+    front = Front(probe, Limits(hides_suggestions=False))
+
+    response = await front.ask("{ helo }")
+
+    assert "Did you mean 'hello'?" in response.text
