@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar, Final
+from typing import Final
+
+MAX_EVENT_BYTES: Final = 1_000_000
 
 _BLANK_LINE: Final = re.compile(rb"\n\n|\r\r|\r\n\r\n|\n\r\n")
 _LONGEST_END: Final = 3
@@ -12,20 +14,19 @@ _LONGEST_END: Final = 3
 class EventLimit:
     """Counts the bytes of the event that is coming in, so that a reader need not hold more."""
 
-    MAX_BYTES: ClassVar[int] = 1_000_000
-
-    def __init__(self) -> None:
+    def __init__(self, max_bytes: int = MAX_EVENT_BYTES) -> None:
+        self._max_bytes = max_bytes
         self._tail = b""
         self._bytes = 0
 
     def is_passed_by(self, piece: bytes) -> bool:
-        """Take the next piece of the stream and tell whether an event is too long now."""
+        """Take the next piece of the stream and tell whether an event in it is too long."""
         seen = self._tail + piece
-        ends = [found.end() for found in _BLANK_LINE.finditer(seen)]
-        start = ends[-1] if ends else 0
-        longest = max(
-            (end - begin for begin, end in zip([0, *ends], ends, strict=False)), default=0
-        )
-        self._bytes = len(seen) - start if ends else self._bytes + len(piece)
-        self._tail = seen[max(start, len(seen) - _LONGEST_END) :]
-        return max(self._bytes, longest) > self.MAX_BYTES
+        begun = len(self._tail) - self._bytes
+        longest = 0
+        for found in _BLANK_LINE.finditer(seen):
+            longest = max(longest, found.end() - begun)
+            begun = found.end()
+        self._bytes = len(seen) - begun
+        self._tail = seen[max(begun, len(seen) - _LONGEST_END, 0) :]
+        return max(longest, self._bytes) > self._max_bytes

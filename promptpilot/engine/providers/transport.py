@@ -33,7 +33,7 @@ from promptpilot.engine.egress.failures import (
 from promptpilot.engine.egress.limits import HttpLimits
 from promptpilot.engine.egress.unpacking import Body, BodyBroken, BodyTooLarge
 from promptpilot.engine.egress.urls import Target, parse_url
-from promptpilot.engine.providers.events_limit import EventLimit
+from promptpilot.engine.providers.events_limit import MAX_EVENT_BYTES, EventLimit
 from promptpilot.errors import StepFailed
 
 _KEPT_CONNECTIONS: Final = 50
@@ -227,7 +227,7 @@ class _GuardedBody(httpx2.AsyncByteStream):
             self._body.feed(piece)
             unpacked = self._body.take()
         if self._event is not None and self._event.is_passed_by(unpacked):
-            raise too_large(self._host, "one event", EventLimit.MAX_BYTES)
+            raise too_large(self._host, "one event", MAX_EVENT_BYTES)
         return unpacked
 
 
