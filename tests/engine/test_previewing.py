@@ -24,6 +24,7 @@ from promptpilot.engine.preview_requests import PreviewRequest
 from promptpilot.engine.previewing import Preview
 from promptpilot.engine.principal import Principal
 from promptpilot.engine.progress import step_views
+from promptpilot.engine.prompt_drafts import PromptDraft
 from promptpilot.engine.rehearsal import TriedStep
 from promptpilot.engine.step_configs import (
     Choice,
@@ -181,6 +182,33 @@ async def test_a_workflow_that_is_not_stored_has_the_same_preview(
 
     assert shown(given.result.steps) == shown(stored.result.steps)
     assert given.result.output == stored.result.output
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+async def test_equal_previews_have_equal_answers_but_for_their_time(
+    name: str, engine: Engine, principal: Principal
+) -> None:
+    request = PreviewRequest(target=WORKFLOWS[name])
+
+    one, other = [await engine.previews.preview(principal, request) for _ in range(2)]
+
+    assert shown(one.result.steps) == shown(other.result.steps)
+    assert replace(one.result, steps=()) == replace(other.result, steps=())
+
+
+async def test_a_step_that_follows_a_prompt_runs_with_its_newest_version(
+    engine: Engine, principal: Principal
+) -> None:
+    stored = await engine.prompts.create(
+        principal, PromptDraft(name="Greet", content="Hello {{name}}!")
+    )
+    step = replace(prompt("greet", prompt_id=stored.id), inputs={"name": "'Ada'"})
+
+    preview = await try_out(engine, principal, step)
+
+    (greet,) = preview.result.steps
+    assert greet.status == "COMPLETED", greet.error
+    assert "Hello Ada!" in greet.output["text"]
 
 
 async def test_a_preview_leaves_every_table_as_it_is(

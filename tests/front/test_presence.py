@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from starlette.requests import ClientDisconnect, Request
 
+from promptpilot.front.limits import Limits
 from promptpilot.front.presence import while_present
+from tests.front.endpoint import Front, serving
+from tests.front.sample import Probe
 
 
 class Client:
@@ -80,3 +85,41 @@ async def test_an_answer_is_returned_to_a_client_that_stays() -> None:
 async def test_a_failure_is_raised_to_a_client_that_stays() -> None:
     with pytest.raises(ValueError, match="broken"):
         await while_present(Client().request, fail())
+
+
+async def test_an_operation_that_takes_long_ends_with_its_connection(probe: Probe) -> None:
+    front = Front(probe, Limits(patience={"stuck": timedelta(seconds=60)}))
+
+    async with serving(front) as server:
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(request("{ stuck }"))
+        async with asyncio.timeout(20):
+            await probe.opened.wait()
+        writer.close()
+
+        await probe.source_closed()
+
+
+async def test_only_operations_that_may_take_long_have_more_time(probe: Probe) -> None:
+    limits = Limits(timeout=timedelta(milliseconds=20), patience={"hello": timedelta(seconds=60)})
+    front = Front(probe, limits)
+
+    alone = await front.ask("{ hello }")
+    beside = await front.ask("{ hello stuck }")
+
+    assert (alone.status_code, beside.status_code) == (200, 503)
+
+
+async def test_the_longer_time_has_an_end(probe: Probe) -> None:
+    front = Front(probe, Limits(patience={"stuck": timedelta(milliseconds=20)}))
+
+    response = await front.ask("{ stuck }")
+
+    assert response.json()["errors"][0]["extensions"]["code"] == "TIMEOUT"
+
+
+def request(query: str) -> bytes:
+    """Return an HTTP request with a query."""
+    body = json.dumps({"query": query}).encode()
+    head = "POST /graphql HTTP/1.1\r\nHost: front\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
