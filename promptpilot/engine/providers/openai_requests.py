@@ -18,7 +18,7 @@ _NAMES: Final = {
     "stop": "stop",
 }
 #: Models that know the newer name of the limit only; deployments are often called like them.
-_NEWER: Final = re.compile(r"(?:^|[^a-z0-9])(?:o[1-9]|gpt-?[5-9]|gpt-?[1-9][0-9])(?![0-9])")
+_NEWER: Final = re.compile(r"(?:^|[^a-z0-9])(?:o[1-9]|gpt-?(?:[5-9]|[12][0-9]))(?![0-9])")
 #: Members of `extra` that are for the adapter and not for the provider.
 _OWN: Final = frozenset({"apiVersion"})
 _ONE_OBJECT: Final = "Answer with one JSON object and nothing else."
