@@ -55,7 +55,7 @@ def certificate_fault(error: BaseException) -> str:
     """Return in brackets what is wrong with a certificate; nothing if that was not the cause."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
-        cause = cause.__cause__
+        cause = cause.__cause__ or cause.__context__
     return f" ({cause.verify_message})" if cause else ""
 
 
