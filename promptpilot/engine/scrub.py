@@ -15,7 +15,7 @@ import binascii
 import re
 from base64 import b64decode, b64encode
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -84,11 +84,9 @@ class Scrubber:
             return 0
         if self._beginnings is None:
             self._beginnings = _Beginnings(self._wanted)
-        end = self._beginnings.first_in(text)
-        for match in self._pattern.finditer(text):
-            if match.start() < end < match.end():
-                return match.start()
-        return end
+        found = [match.span() for match in self._pattern.finditer(text)]
+        end = self._beginnings.first_in(text, found)
+        return next((start for start, stop in found if start < end < stop), end)
 
     def value(self, value: Any) -> Any:
         """Return JSON `value` without secrets in its texts and keys.
@@ -122,22 +120,32 @@ class Scrubber:
 class _Beginnings:
     """Finds where a secret may begin whose end has not come yet."""
 
-    __slots__ = ("_pattern", "_plain_reach", "_quoted_reach", "_reach")
+    __slots__ = ("_is_one_each", "_pattern", "_plain_reach", "_quoted_reach", "_reach")
 
     def __init__(self, secrets: set[str]) -> None:
         starts = {secret[:_START_LENGTH] for secret in secrets}
         self._pattern = _compiled(starts)
+        # What was found whole is then not the beginning of a longer secret.
+        self._is_one_each = len(starts) == len(secrets)
         self._reach = max(map(_longest_form, secrets))
         self._quoted_reach = max(map(_longest_form, starts))
         # Of the forms without a quoting sign the one in hex is the longest.
         self._plain_reach = 2 * max(len(_bytes(start)) for start in starts)
 
-    def first_in(self, text: str) -> int:
-        """Return the first place from which a secret may go on beyond the end of `text`."""
+    def first_in(self, text: str, found: Sequence[tuple[int, int]]) -> int:
+        """Return the first place from which a secret may go on beyond the end of `text`.
+
+        `found` are the spans of the secrets that are there as a whole.
+        """
         size = len(text)
         places = [max(0, size - self._plain_reach + 1)]
-        if begun := self._pattern.search(text, max(0, size - self._reach)):
-            places.append(begun.start())
+        over = [span for span in found if self._is_one_each and span[1] + _LONGEST_END <= size]
+        at = max(0, size - self._reach)
+        while begun := self._pattern.search(text, at):
+            at = next((stop for start, stop in over if start <= begun.start() < stop), -1)
+            if at < 0:
+                places.append(begun.start())
+                break
         if quoted := _QUOTING.search(text, max(0, size - self._quoted_reach)):
             places.append(max(0, quoted.start() - self._plain_reach))
         return min(places)

@@ -90,3 +90,9 @@ def test_what_looks_like_the_beginning_of_a_secret_is_shown_when_it_is_none() ->
 
     assert shown[:2] == ["", ""]
     assert "".join(shown[:3]).startswith("sk/president xxx")
+
+
+def test_what_follows_a_secret_is_shown_soon() -> None:
+    shown = show([f"You sent {KEY}", ", which is a secret of yours alone."], Scrubber([KEY]))
+
+    assert shown[1].startswith("***, which is a secret of you")
