@@ -39,8 +39,8 @@ from promptpilot.models import Prompt, PromptVersion
 from promptpilot.models.columns import encode_json
 from promptpilot.models.database import Database
 
-#: How often a change without an expected revision is tried when others change the same prompt.
-_TRIES: Final = 5
+#: How often a change is tried when others change the same prompt; each time, one of them is stored.
+_TRIES: Final = 50
 _VERSION_PATH: Final = ("input", "versionId")
 
 T = TypeVar("T")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 
 from promptpilot import ids
+from promptpilot.engine.launch import LaunchRequest
 from promptpilot.engine.principal import Principal
 from promptpilot.engine.prompt_drafts import PromptChange
 from promptpilot.engine.prompts import Prompts
+from promptpilot.engine.triggers.kinds import TriggerType
 from promptpilot.models import Prompt
 from promptpilot.models.database import Database
+from tests.schema.counting import counted
 from tests.support.bench import Bench
 from tests.support.drafts import transform
 from tests.support.models import workflow
@@ -54,6 +57,21 @@ async def test_nothing_is_pinned_without_a_prompt_that_is_followed(
 
     assert await _pins(bench, await bench.launch(workflow(transform("a")))) is None
     assert await _pins(bench, await bench.launch(workflow(pinned))) is None
+
+
+async def test_a_launch_asks_for_no_prompt_unless_one_is_followed(
+    bench: Bench, prompt: Prompt
+) -> None:
+    pinned = using(prompt, prompt.current_version_id)
+    for definition, count in ((workflow(pinned), 0), (workflow(using(prompt)), 1)):
+        target = await bench.target(definition)
+        asked = LaunchRequest(target=target, input={}, trigger_type=TriggerType.WEBHOOK)
+        await bench.versions.get(target.version_id)
+
+        with counted(bench.database) as statements:
+            await bench.launcher.launch(asked)
+
+        assert sum('"prompts"' in each for each in statements) == count
 
 
 async def test_a_prompt_that_does_not_exist_is_not_pinned_and_fails_its_step(
