@@ -1,6 +1,7 @@
 """Executions a second and latency from trigger to completion, on both databases.
 
 Usage: python -m benchmarks [--count 5000] [--connections 32] [--only sqlite|postgres]
+       python -m benchmarks graphql [--count 3000]
 
 The path is the whole product: a signed webhook over HTTP, stored, three steps, each one durable
 before the next begins, events stored. Every execution is counted in the database afterwards.
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sqlite3
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,7 +22,7 @@ import asyncpg
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import machine
+from benchmarks import graphql, machine
 from benchmarks.load import Result, post_webhooks
 from benchmarks.servers import Target, running
 from promptpilot.models.migrate import migrate
@@ -39,6 +41,9 @@ console = Console()
 
 def main() -> None:
     """Measure what was asked for and print tables."""
+    if sys.argv[1:2] == ["graphql"]:
+        graphql.main(sys.argv[2:])
+        return
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=5000)
     parser.add_argument("--connections", type=int, default=32)

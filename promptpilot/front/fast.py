@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
 from graphql import (
     GraphQLEnumType,
     GraphQLField,
+    GraphQLInt,
     GraphQLLeafType,
     GraphQLNonNull,
     GraphQLObjectType,
@@ -33,6 +35,9 @@ Plan: TypeAlias = list[tuple[str, Any, Reader | None]]
 
 _UNUSUAL: Final = object()
 _EXACT: Final[dict[str, type]] = {"String": str, "ID": str, "Boolean": bool}
+#: Values of these types are neither errors nor awaitable.
+_SETTLED: Final = frozenset({str, int, float, bool, dict, list, datetime})
+_INT_32: Final = 2**31
 
 
 def fast_executor(stock: type[Executor[Any]]) -> type[Executor[Any]]:
@@ -193,22 +198,45 @@ def _attribute_reader(attribute: str, kind: GraphQLLeafType, *, is_nullable: boo
 
 
 def _coercer(kind: GraphQLLeafType) -> Reader:
-    known: dict[tuple[type, Enum], Any] = {}
+    coerce_output = kind.coerce_output_value
 
     def coerce(value: Any) -> Any:
-        key = (type(value), value)
-        if isinstance(value, Enum) and key in known:
-            return known[key]
-        if value is Undefined or isinstance(value, Exception) or inspect.isawaitable(value):
+        if type(value) not in _SETTLED and _is_unsettled(value):
             return _left_alone(value)
-        coerced = kind.coerce_output_value(value)
-        if coerced is None or coerced is Undefined:
-            return _UNUSUAL
-        if isinstance(value, Enum):
-            known[key] = coerced
-        return coerced
+        coerced = coerce_output(value)
+        return _UNUSUAL if coerced is None or coerced is Undefined else coerced
 
-    return coerce
+    if kind is GraphQLInt:
+        return _int_coercer(coerce)
+    return _enum_coercer(coerce) if isinstance(kind, GraphQLEnumType) else coerce
+
+
+def _int_coercer(coerce: Reader) -> Reader:
+    def coerce_int(value: Any) -> Any:
+        return value if type(value) is int and -_INT_32 <= value < _INT_32 else coerce(value)
+
+    return coerce_int
+
+
+def _enum_coercer(coerce: Reader) -> Reader:
+    known: dict[tuple[type, Enum], Any] = {}
+
+    def coerce_enum(value: Any) -> Any:
+        if not isinstance(value, Enum):
+            return coerce(value)
+        key = (type(value), value)
+        if key not in known:
+            coerced = coerce(value)
+            if coerced is _UNUSUAL:
+                return coerced
+            known[key] = coerced
+        return known[key]
+
+    return coerce_enum
+
+
+def _is_unsettled(value: Any) -> bool:
+    return value is Undefined or isinstance(value, Exception) or inspect.isawaitable(value)
 
 
 def _left_alone(value: Any) -> Any:

@@ -10,9 +10,10 @@ from typing import Any
 import httpx2
 
 from tests.abuse.conftest import Site
-from tests.abuse.raw import line, request
+from tests.abuse.raw import frame, line, request
 
 DISCONNECTS = 1000
+SOCKETS = 300
 AT_ONCE = 25
 MUTATION = """mutation { createWorkflow(input: { name: "Left", steps: [
   { name: "one", config: { transform: { set: { n: "1" } } } }
@@ -33,6 +34,31 @@ async def test_a_thousand_disconnects_leave_nothing_behind(site: Site) -> None:
     found = await _ask(site, "{ workflows(first: 1) { totalCount nodes { steps { name } } } }")
     assert found["data"]["workflows"]["totalCount"] >= 20
     assert found["data"]["workflows"]["nodes"] == [{"steps": [{"name": "one"}]}]
+
+
+async def test_sockets_that_vanish_leave_nothing_behind(site: Site) -> None:
+    choice = random.Random(8)  # noqa: S311 -- the same disconnects at every run
+    token = {"authorization": f"Bearer {site.token}"}
+    init = frame(json.dumps({"type": "connection_init", "payload": token}).encode())
+    subscribe = frame(
+        json.dumps({"type": "subscribe", "id": "1", "payload": {"query": MUTATION}}).encode()
+    )
+
+    for _ in range(SOCKETS // AT_ONCE):
+        await asyncio.gather(*(_vanish(site, init + subscribe, choice) for _ in range(AT_ONCE)))
+        assert (await _ask(site, MUTATION))["data"]
+
+    found = await _ask(site, "{ workflows(first: 40) { nodes { steps { name } } } }")
+    assert all(each["steps"] == [{"name": "one"}] for each in found["data"]["workflows"]["nodes"])
+
+
+async def _vanish(site: Site, sent: bytes, choice: random.Random) -> None:
+    async with line(site.port) as client:
+        await client.upgrade()
+        await client.send(sent)
+        for _ in range(choice.randrange(200)):
+            await asyncio.sleep(0)
+        await client.abort()
 
 
 async def _hang_up(site: Site, sent: bytes, choice: random.Random) -> None:
