@@ -2,7 +2,8 @@
 
 Units: the weight of a schema is the number of schemas that are applied when it is applied once;
 a reference weighs what it refers to, wherever it stands. A schema that refers to itself is
-counted once for each place that does.
+counted once for each place that does. Its effort is the number of schemas that are applied on
+the way to any one place of a value, so schemas that refer to themselves count at every level.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from urllib.parse import unquote
 MAX_DEPTH: Final = 32
 MAX_WEIGHT: Final = 100_000
 
+_HERE = ("else", "if", "not", "then")
+_CHOICES = ("allOf", "anyOf", "oneOf")
 _SINGLE = (
     "additionalProperties", "contains", "contentSchema", "else", "if", "items", "not",
     "propertyNames", "then", "unevaluatedItems", "unevaluatedProperties",
@@ -21,6 +24,15 @@ _SINGLE = (
 _LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
 _MAPS = ("dependentSchemas", "patternProperties", "properties")
 _DEFINITIONS = ("$defs", "definitions")
+_Names = tuple[str, ...]
+#: What is applied inside an object, then inside a list: one for each place, and what comes besides.
+_INSIDE: Final[tuple[tuple[_Names, _Names], ...]] = (
+    (
+        ("properties", "additionalProperties"),
+        ("patternProperties", "propertyNames", "unevaluatedProperties"),
+    ),
+    (("prefixItems", "items"), ("contains", "unevaluatedItems")),
+)
 _REFERENCES = ("$ref", "$dynamicRef")
 
 
@@ -40,6 +52,25 @@ def check_weight(schema: Mapping[str, Any]) -> str | None:
     except RecursionError:
         is_heavy = True
     return "its references multiply too much" if is_heavy else None
+
+
+def effort(schema: Mapping[str, Any], depth: int) -> int:
+    """Return the effort for a value of so many levels, at most a little more than `MAX_WEIGHT`."""
+    try:
+        return _Scale(schema).effort(schema, depth)
+    except RecursionError:
+        return MAX_WEIGHT + 1
+
+
+def depth_of(value: Any) -> int:
+    """Return how many lists and objects lie inside one another."""
+    depth, level = 0, [value]
+    while level := [each for each in level if isinstance(each, list | dict)]:
+        depth += 1
+        level = [
+            child for each in level for child in (each.values() if isinstance(each, dict) else each)
+        ]
+    return depth
 
 
 def _all(schema: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], int]]:
@@ -65,6 +96,16 @@ def _inner(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield from _in_maps(schema, _MAPS)
 
 
+def _here(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the schemas that are applied to the same value as a schema."""
+    yield from _named(schema, (*_HERE, *_CHOICES, "dependentSchemas"))
+
+
+def _named(schema: Mapping[str, Any], names: _Names) -> Iterator[Mapping[str, Any]]:
+    for name in names:
+        yield from _inner({name: schema[name]} if name in schema else {})
+
+
 def _in_maps(schema: Mapping[str, Any], names: tuple[str, ...]) -> Iterator[Mapping[str, Any]]:
     for name in names:
         children = schema.get(name)
@@ -84,6 +125,7 @@ class _Scale:
             if isinstance(each.get(name), str)
         }
         self._known: dict[int, int] = {}
+        self._efforts: dict[tuple[int, int], int] = {}
 
     def weigh(self, schema: Mapping[str, Any]) -> int:
         """Return the weight, at most a little more than allowed."""
@@ -96,6 +138,31 @@ class _Scale:
             weight = min(MAX_WEIGHT + 1, weight + self.weigh(each))
         self._known[id(schema)] = weight
         return weight
+
+    def effort(self, schema: Mapping[str, Any], depth: int) -> int:
+        """Return the effort for a value of `depth` levels, a little more than allowed at most."""
+        key = id(schema), depth
+        known = self._efforts.get(key)
+        if known is not None:
+            return known
+        self._efforts[key] = 1  # what leads back here without going deeper
+        total = 1
+        for each in (*_here(schema), *self._referred(schema)):
+            total = min(MAX_WEIGHT + 1, total + self.effort(each, depth))
+        if depth:
+            inside = max(self._inside(schema, depth - 1, *each) for each in _INSIDE)
+            total = min(MAX_WEIGHT + 1, total + inside)
+        self._efforts[key] = total
+        return total
+
+    def _inside(
+        self, schema: Mapping[str, Any], depth: int, one_of: _Names, besides: _Names
+    ) -> int:
+        """Return the effort inside an object or a list: of `one_of`, one stands for each place."""
+        efforts = [self.effort(each, depth) for each in _named(schema, one_of)]
+        return max(efforts, default=0) + sum(
+            self.effort(each, depth) for each in _named(schema, besides)
+        )
 
     def _referred(self, schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         for name in _REFERENCES:

@@ -26,6 +26,8 @@ JSON_OBJECT: Final = "JSON_OBJECT"
 JSON_SCHEMA: Final = "JSON_SCHEMA"
 MAX_SCHEMA_BYTES: Final = 64 * 1024
 _MAX_ERRORS = 10
+#: Up to this effort all errors are looked for; beyond they could be without number.
+_EASY = 200
 _MAX_WORDS = 200
 _MAX_FENCES = 8
 _FENCE = "```"
@@ -149,11 +151,15 @@ def _starts(schema: Mapping[str, Any]) -> str:
 
 
 def _check(value: Any, schema: Mapping[str, Any]) -> None:
-    validator = _validator(schema)
-    if validator.is_valid(value):
-        return
-    found = islice(validator.iter_errors(value), _MAX_ERRORS)
-    raise NotAsAsked([_error(each.instance_path, each.message) for each in found])
+    effort = schema_weight.effort(schema, schema_weight.depth_of(value))
+    if effort > schema_weight.MAX_WEIGHT:
+        raise NotAsAsked([_error((), "it nests deeper than its schema can be followed")])
+    try:
+        _validator(schema).validate(value)
+    except jsonschema_rs.ValidationError as first:
+        found = [first] if effort > _EASY else _validator(schema).iter_errors(value)
+        errors = [_error(each.instance_path, each.message) for each in islice(found, _MAX_ERRORS)]
+        raise NotAsAsked(errors) from None
 
 
 def _validator(schema: Mapping[str, Any]) -> jsonschema_rs.Draft202012Validator:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from promptpilot.engine.schema_weight import check_weight
+from promptpilot.engine.schema_weight import MAX_WEIGHT, check_weight, depth_of, effort
 
 
 def doubling(times: int) -> dict[str, Any]:
@@ -69,3 +69,35 @@ def test_schemas_that_make_too_much_work_are_found(schema: dict[str, Any], words
 
     assert fault is not None
     assert words in fault
+
+
+TREE = {"properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"}}, "items": {"$ref": "#"}}
+TWICE = {"allOf": [{"properties": {"x": {"$ref": "#"}}}, {"properties": {"x": {"$ref": "#"}}}]}
+LISTS = {"prefixItems": [{"$ref": "#"}], "contains": {"$ref": "#"}, "not": {"const": 1}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "depth", "expected"),
+    [
+        ({}, 64, 1),
+        (TREE, 0, 1),
+        (TREE, 64, 129),
+        (TWICE, 1, 11),
+        (TWICE, 64, MAX_WEIGHT + 1),
+        (LISTS, 2, 20),
+        ({"$ref": "#"}, 64, 2),
+        (chain(900), 64, 902),
+        (chain(5000), 64, MAX_WEIGHT + 1),
+    ],
+)
+def test_the_effort_grows_with_what_is_applied_on_the_way_to_one_place(
+    schema: dict[str, Any], depth: int, expected: int
+) -> None:
+    assert effort(schema, depth) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "depth"), [(1, 0), ([], 1), ({"a": [], "b": {"c": [1]}}, 3), ([[1], "x"], 2)]
+)
+def test_depth_counts_lists_and_objects_inside_one_another(value: Any, depth: int) -> None:
+    assert depth_of(value) == depth

@@ -136,6 +136,24 @@ def test_many_faults_are_told_in_part() -> None:
     assert len(errors_of(text, schema({"type": "array", "items": PERSON}))) == 10
 
 
+def test_an_answer_that_a_schema_would_follow_without_end_is_refused() -> None:
+    twice = {"properties": {"x": {"$ref": "#"}}}
+    text = '{"x":' * 60 + "{}" + "}" * 60
+
+    (error,) = errors_of(text, schema({"type": "object", "allOf": [twice, twice]}))
+
+    assert error["message"] == "it nests deeper than its schema can be followed"
+
+
+def test_of_much_work_the_first_fault_is_told() -> None:
+    twice = {"properties": {"x": {"$ref": "#"}}}
+    text = '{"x":' * 10 + "1" + "}" * 10
+
+    errors = errors_of(text, schema({"type": "object", "allOf": [twice, twice]}))
+
+    assert errors == [{"path": "/x" * 10, "message": 'the value is not of type "object"'}]
+
+
 def test_an_answer_full_of_beginnings_is_given_up_soon() -> None:
     assert errors_of('{"a":[' * 20_000 + "x", OBJECT)
     assert errors_of("{" * 200_000, OBJECT)

@@ -326,3 +326,17 @@ async def test_the_next_attempt_waits_for_the_models_that_it_needs(
         await run(vendor, step(target("x"), target("y"), routing=routing))
 
     assert failure.value.retry_after == timedelta(seconds=seconds)
+
+
+async def test_json_after_a_schema_is_checked_here() -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "maximum": 9}}}
+    parameters = {"responseFormat": "JSON_SCHEMA", "responseSchema": schema}
+    asking = step(target("x", parameters=parameters))
+
+    done = await run(Vendor({"x": 'Sure: {"n": 7}'}), asking)
+    (call,) = await calls_of(Vendor({"x": '{"n": 4711}'}), asking)
+
+    assert done.output["json"] == {"n": 7}
+    assert call["error"]["message"] == (
+        "The answer of x is not as asked at /n: the value is greater than the maximum of 9."
+    )
