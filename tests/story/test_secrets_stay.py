@@ -39,7 +39,7 @@ _SIGNS = (
     "CREDENTIAL_REVOKED",
     "REJECTED",
     "Wrong key: ***",
-    "'x-key': '***'",
+    "x-key",
 )
 _END_SECONDS = 20
 _WATCH = """
