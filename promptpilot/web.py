@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from promptpilot.errors import Misconfigured
+from promptpilot.http_protocol import BoundedHttp
 from promptpilot.settings import Settings
 from promptpilot.stopping import SERVER_STOPS, Stopping
 
@@ -29,7 +30,7 @@ class WebServer:
         self._server = _Server(
             uvicorn.Config(
                 _Warned(app, self._stops),
-                http="httptools",
+                http=BoundedHttp,
                 ws="websockets-sansio",
                 ws_max_size=_MAX_MESSAGE_BYTES,
                 ws_per_message_deflate=False,
