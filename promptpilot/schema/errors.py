@@ -91,9 +91,7 @@ def _user_error(error: CallerError) -> UserError:
             )
         case CredentialUnavailable():
             code, providers = _code(error), [ModelProvider(each) for each in error.providers]
-            return CredentialError(
-                code=code, message=error.message, path=path, providers=providers
-            )
+            return CredentialError(code=code, message=error.message, path=path, providers=providers)
         case _:
             return InvalidInputError(code=_code(error), message=error.message, path=path)
 
