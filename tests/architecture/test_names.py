@@ -10,7 +10,17 @@ from tests.architecture.source import PACKAGES, ROOT, found_in, modules, name_of
 
 _EMPTY_WORDS = {"util", "utils", "helper", "helpers", "common", "manager", "service", "misc"}
 #: Folders of tests that prove something across the packages.
-_ACROSS = {"architecture", "contract", "crash", "docs", "story", "support", "workers"}
+_ACROSS = {
+    "abuse",
+    "architecture",
+    "clients",
+    "contract",
+    "crash",
+    "docs",
+    "story",
+    "support",
+    "workers",
+}
 _EVERYTHING = modules(*PACKAGES, "tests")
 
 
