@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
 
 from promptpilot.errors import Misconfigured
 
@@ -272,6 +272,7 @@ Seconds = Annotated[timedelta, BeforeValidator(_read_seconds)]
 DatabaseUrl = Annotated[str, AfterValidator(_check_database)]
 RedisUrl = Annotated[str, AfterValidator(_check_redis)]
 PublicUrl = Annotated[str, AfterValidator(_check_public_url)]
+Audience = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,255}$")]
 IssuerUrl = Annotated[str, AfterValidator(_check_issuer)]
 JwtSecret = Annotated[SecretStr, AfterValidator(_check_jwt_secret)]
 MasterKeys = Annotated[SecretStr, AfterValidator(_check_master_keys)]

@@ -21,6 +21,7 @@ from promptpilot.graphql_settings import GraphqlSettings
 from promptpilot.provider_settings import ProviderSettings
 from promptpilot.setting_values import (
     AddressRanges,
+    Audience,
     ApiKey,
     Count,
     DatabaseUrl,
@@ -120,7 +121,7 @@ class Settings(GraphqlSettings, ProviderSettings):
         description="OpenID Connect issuer whose tokens are taken beside sessions, such as "
         "`https://id.example.org`. Off when not set.",
     )
-    oidc_audience: str = Field(
+    oidc_audience: Audience = Field(
         default="promptpilot",
         alias="PROMPTPILOT_OIDC_AUDIENCE",
         description="Audience that tokens of the OpenID Connect issuer must name.",
