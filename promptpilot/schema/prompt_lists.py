@@ -25,11 +25,6 @@ _KEYS: Final = {
     PromptOrderField.CREATED_AT: '"prompts"."created_at"',
     PromptOrderField.UPDATED_AT: '"prompts"."updated_at"',
 }
-#: Numbers grow along the history, also within one millisecond.
-_NUMBER: Final = (
-    '("prompt_versions"."major" * 1099511627776 + "prompt_versions"."minor" * 1048576'
-    ' + "prompt_versions"."patch")'
-)
 
 
 async def prompts(
@@ -55,13 +50,6 @@ async def prompt_page(
     key_type = str if order.field is PromptOrderField.NAME else int
     is_descending = order.direction is OrderDirection.DESC
     sorting = Sorting(f"prompts.{order.field}", _KEYS[order.field], is_descending, key_type)
-    return await page_of(found, sorting, page)
-
-
-async def version_page(prompt: Prompt, page: PageRequest) -> Page[PromptVersion]:
-    """Return a page of the versions of a prompt that the caller may see, the newest first."""
-    found = PromptVersion.filter(prompt_id=prompt.id)
-    sorting = Sorting("prompt_versions.NUMBER", _NUMBER, is_descending=True)
     return await page_of(found, sorting, page)
 
 

@@ -15,11 +15,12 @@ from promptpilot.engine.prompt_rows import shown_name
 from promptpilot.engine.prompt_texts import PromptVariableType, Role
 from promptpilot.engine.version_numbers import ChangeType
 from promptpilot.errors import InvariantBroken
-from promptpilot.schema import declare, prompt_lists
+from promptpilot.schema import declare
 from promptpilot.schema.context import Info
 from promptpilot.schema.links import link, links
 from promptpilot.schema.loaders import if_any
 from promptpilot.schema.paging import Page, PageRequest
+from promptpilot.schema.prompt_version_pages import version_page
 from promptpilot.schema.scalars import JSON, JSONObject
 from promptpilot.schema.types.relay import Node
 
@@ -109,7 +110,7 @@ class Prompt(Node):
     @declare.connection("PromptVersionConnection", "All versions, newest first.")
     @staticmethod
     async def versions(root: Parent[rows.Prompt], page: PageRequest) -> Page[rows.PromptVersion]:
-        return await prompt_lists.version_page(root, page)
+        return await version_page(root, page)
 
     @declare.field(description="Owner.", graphql_type=link("User"))
     @staticmethod
