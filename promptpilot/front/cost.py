@@ -1,14 +1,15 @@
 """What an operation may cost, told from its text and variables before anything is executed.
 
 Rules: an object costs one, a list its size times what one item costs, a page what its `first` or
-`last` asks for; leaves, introspection and the wrapping of edges cost nothing. @skip and @include
+`last` asks for; leaves, introspection and the wrapping of edges cost nothing. Of what is asked of
+objects by their type, the dearest counts, for an object has one type. @skip and @include
 are not heeded: the cost is an upper bound. Every fragment is walked once, however often it is
 spread: its cost is a straight line over the size of the page that it stands in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
+    NamedTypeNode,
     OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
@@ -137,10 +139,25 @@ class _Walk:
         return self._set(node.selection_set, root).fixed
 
     def _set(self, node: SelectionSetNode | None, parent: GraphQLNamedType | None) -> _Price:
-        price = _FREE
+        price, ways = _FREE, dict[str, _Price]()
         for selection in node.selections if node else ():
-            price = price.beside(self._selection(selection, parent))
-        return price
+            found = self._selection(selection, parent)
+            if (way := self._way(selection)) is None:
+                price = price.beside(found)
+            else:
+                ways[way] = ways.get(way, _FREE).beside(found)
+        return price.beside(_dearest(ways.values()))
+
+    def _way(self, node: SelectionNode) -> str | None:
+        """Return the one type whose objects a selection is for, None if it is for every object."""
+        condition = self._condition(node)
+        name = condition.name.value if condition else ""
+        return name if isinstance(self._schema.get_type(name), GraphQLObjectType) else None
+
+    def _condition(self, node: SelectionNode) -> NamedTypeNode | None:
+        if isinstance(node, FragmentSpreadNode):
+            return self._fragments[node.name.value].type_condition
+        return node.type_condition if isinstance(node, InlineFragmentNode) else None
 
     def _selection(self, node: SelectionNode, parent: GraphQLNamedType | None) -> _Price:
         if isinstance(node, FieldNode):
@@ -203,6 +220,12 @@ class _Walk:
             number = self._variables.get(value.name.value)
             return number if type(number) is int else None
         return None
+
+
+def _dearest(prices: Collection[_Price]) -> _Price:
+    """Return what an object costs at most that is of one of several types."""
+    fixed = max((price.fixed for price in prices), default=0)
+    return _Price(fixed, max((price.each for price in prices), default=0))
 
 
 def _is_size(name: str) -> bool:

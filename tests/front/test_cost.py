@@ -59,6 +59,15 @@ def cost_of(text: str, variables: dict[str, Any] | None = None) -> int:
         ("{ a: item { name } b: item { name } }", 2),
         ("{ item { ... on Item { tags { name } } ... { tags { name } } } }", 1 + 3 + 3),
         ("{ all { ... on Item { name } ... on Tag { tags { name } } } }", 1 + 10),
+        (
+            "{ all { ... on Item { tags { name } parts { totalCount } } ... on Tag { name } } }",
+            1 + 4,
+        ),
+        ("{ all { ... on Item { tags { name } } ... on Tag { tags { name } } } }", 1 + 10),
+        (
+            "{ all { ... on Tag { tags { name } } ...T } } fragment T on Tag { tags { name } }",
+            1 + 20,
+        ),
         ("{ item { ...F } } fragment F on Named { tags { name } }", 1 + 10),
         ("{ items(first: 9) { ...P } } fragment P on ItemConnection { nodes { name } }", 1 + 9),
     ],
