@@ -21,8 +21,8 @@ from promptpilot.graphql_settings import GraphqlSettings
 from promptpilot.provider_settings import ProviderSettings
 from promptpilot.setting_values import (
     AddressRanges,
-    Audience,
     ApiKey,
+    Audience,
     Count,
     DatabaseUrl,
     Endpoint,

@@ -49,27 +49,37 @@ def test_a_call_shows_all_that_is_known() -> None:
     assert (call.usage.cached_tokens, call.usage.cost_usd) == (1, Decimal("0.000007"))
 
 
+TOOL = {"id": "c", "name": "look", "arguments": {"q": 1}}
+TOLD = {
+    "index": 0,
+    "model": "m",
+    "requestId": None,
+    "firstTokenMs": 0,
+    "credentialId": None,
+    "priceVersion": None,
+    "warnings": [],
+    "toolCalls": [TOOL],
+    "usage": {
+        "promptTokens": 9,
+        "cachedTokens": 4,
+        "cacheWriteTokens": 0,
+        "reasoningTokens": 0,
+        "costUsd": "0.000000",
+    },
+}
+
+
 async def test_the_calls_of_a_step_are_told(api: Api, worker: Runner) -> None:
-    tool = {"id": "c", "name": "look", "arguments": {"q": 1}}
-    script = {"text": "Hi", "toolCalls": [tool], "usage": {"prompt": 9, "cached": 4}}
+    script = {"text": "Hi", "toolCalls": [TOOL], "usage": {"prompt": 9, "cached": 4}}
     model = {"provider": "SIMULATOR", "model": "m", "parameters": {"extra": script}}
     asking = step("ask", config={"prompt": {"content": "Hi", "models": [model]}})
-    execution_id = await start(
-        api, await make_workflow(api, steps=[asking], variables=[]), input={}
-    )
+    workflow_id = await make_workflow(api, steps=[asking], variables=[])
+    execution_id = await start(api, workflow_id, input={})
     await finish(api, execution_id)
 
     found = (await api.run(CALLS, id=execution_id))["execution"]
 
-    assert found["steps"][0]["modelCalls"] == [{
-        "index": 0, "model": "m", "requestId": None, "firstTokenMs": 0, "credentialId": None,
-        "priceVersion": None,
-        "warnings": [], "toolCalls": [tool],
-        "usage": {
-            "promptTokens": 9, "cachedTokens": 4, "cacheWriteTokens": 0, "reasoningTokens": 0,
-            "costUsd": "0.000000",
-        },
-    }]  # fmt: skip
+    assert found["steps"][0]["modelCalls"] == [TOLD]
 
 
 async def test_the_server_tells_which_models_have_a_price(api: Api) -> None:
