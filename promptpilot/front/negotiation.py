@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 RESPONSE = "application/graphql-response+json"
 LEGACY = "application/json"
@@ -11,6 +12,7 @@ SSE = "text/event-stream"
 MULTIPART = "multipart/mixed"
 
 _SUBSCRIPTION_SPEC = "1.0"
+_LONGEST_KNOWN = 250  # characters of a header that is remembered; those of clients are shorter
 _WILDCARDS = ("*/*", "application/*")
 
 
@@ -31,7 +33,15 @@ class Wish:
 
 def wish_of(accept: str | None) -> Wish:
     """Return what the Accept header asks for."""
+    is_usual = accept is None or len(accept) <= _LONGEST_KNOWN
+    return _known_wish(accept) if is_usual else _new_wish(accept)
+
+
+def _new_wish(accept: str | None) -> Wish:
     return Wish(choose(accept), choose_stream(accept))
+
+
+_known_wish = lru_cache(maxsize=256)(_new_wish)
 
 
 def choose(accept: str | None) -> str | None:
