@@ -1,0 +1,115 @@
+"""A server as people start it, for clients from outside: it can be killed and come back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.caller import Caller, calling
+from tests.support.node import FOLDER, NODE
+from tests.support.processes import Command, Commands, free_port
+
+_LINE_SECONDS = 60.0
+_LINE_BYTES = 1 << 22
+
+
+@dataclass
+class Server:
+    """One `promptpilot up` with data of its own. Take one from `up`."""
+
+    commands: Commands
+    settings: dict[str, str]
+    command: Command | None = None
+
+    @property
+    def port(self) -> int:
+        """Return the port that it listens at, each time that it runs."""
+        return int(self.settings["PORT"])
+
+    @property
+    def url(self) -> str:
+        """Return its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        """Return what it has written since it was started the last time."""
+        return self.command.output if self.command else ""
+
+    async def start(self) -> None:
+        """Start it; it takes requests when this returns."""
+        self.command = self.commands.start("up", **self.settings)
+        async with calling(self.port) as caller:
+            await caller.until_served()
+
+    async def restart(self) -> None:
+        """End it with kill -9 and start it again."""
+        if self.command:
+            self.command.kill()
+        await self.start()
+
+
+@asynccontextmanager
+async def up(folder: Path, **settings: str) -> AsyncIterator[Server]:
+    """Give a running server with its data in `folder`; settings are named without prefix."""
+    own = {
+        "DATA_DIR": str(folder / "data"),
+        "PORT": free_port(),
+        "LEASE_SECONDS": "2",
+        "LOG_FORMAT": "json",
+    }
+    commands = Commands(folder)
+    server = Server(commands, own | settings)
+    try:
+        await server.start()
+        yield server
+    finally:
+        commands.end_all()
+
+
+async def converse(server: Server, script: str, *arguments: str) -> Any:
+    """Run a script beside a server; return what it tells at last.
+
+    Each of its lines is JSON: `{"please": "restart"}` is done and answered with a line, `told`
+    is the end.
+    """
+    pipe = asyncio.subprocess.PIPE
+    child = await asyncio.create_subprocess_exec(
+        NODE,
+        script,
+        server.url,
+        *arguments,
+        cwd=FOLDER,
+        env={"PATH": str(NODE.parent), "NO_COLOR": "1"},
+        stdin=pipe,
+        stdout=pipe,
+        limit=_LINE_BYTES,
+    )
+    assert child.stdin
+    assert child.stdout
+    try:
+        async with asyncio.timeout(_LINE_SECONDS):
+            while line := await child.stdout.readline():
+                message = json.loads(line)
+                if "told" in message:
+                    return message["told"]
+                await server.restart()
+                child.stdin.write(b"\n")
+        raise AssertionError(f"{script} ended and had told nothing.")
+    finally:
+        if child.returncode is None:
+            child.kill()
+        await child.wait()
+
+
+async def signed_up(caller: Caller, email: str) -> Caller:
+    """Give the caller an account, and its token."""
+    document = "mutation ($input: RegisterInput!) { register(input: $input) { token } }"
+    person = {"email": email, "password": "a long enough password"}
+    caller.token = (await caller.ask(document, input=person))["register"]["token"]
+    return caller
