@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.caller import Caller, calling
+from tests.support.caller import calling
 from tests.support.node import FOLDER, NODE
 from tests.support.processes import Command, Commands, free_port
+from tests.support.waiting import wait_until
 
+_READY_SECONDS = 30.0
 _LINE_SECONDS = 60.0
 _LINE_BYTES = 1 << 22
 
@@ -36,16 +38,16 @@ class Server:
         """Return its address."""
         return f"http://127.0.0.1:{self.port}"
 
-    @property
-    def log(self) -> str:
-        """Return what it has written since it was started the last time."""
-        return self.command.output if self.command else ""
-
     async def start(self) -> None:
         """Start it; it takes requests when this returns."""
-        self.command = self.commands.start("up", **self.settings)
+        started = self.command = self.commands.start("up", **self.settings)
         async with calling(self.port) as caller:
-            await caller.until_served()
+
+            async def is_ready() -> bool:
+                assert started.child.poll() is None, started.output
+                return await caller.is_served()
+
+            await wait_until(is_ready, _READY_SECONDS, lambda: started.output)
 
     async def restart(self) -> None:
         """End it with kill -9 and start it again."""
@@ -105,11 +107,3 @@ async def converse(server: Server, script: str, *arguments: str) -> Any:
         if child.returncode is None:
             child.kill()
         await child.wait()
-
-
-async def signed_up(caller: Caller, email: str) -> Caller:
-    """Give the caller an account, and its token."""
-    document = "mutation ($input: RegisterInput!) { register(input: $input) { token } }"
-    person = {"email": email, "password": "a long enough password"}
-    caller.token = (await caller.ask(document, input=person))["register"]["token"]
-    return caller

@@ -12,15 +12,14 @@ from graphql import (
     DocumentNode,
     FieldNode,
     GraphQLObjectType,
+    GraphQLSchema,
     OperationDefinitionNode,
-    build_schema,
     parse,
 )
 
-from tests.support.node import FOLDER, NODE, run_node
+from tests.clients.conftest import OPERATIONS
+from tests.support.node import FOLDER, NODE
 
-ROOT = Path(__file__).parents[2]
-OPERATIONS = ROOT / "examples" / "spa" / "operations"
 CHECKED = {
     "strict": True,
     "noEmit": True,
@@ -53,17 +52,10 @@ def document() -> DocumentNode:
     return parse("\n".join(path.read_text() for path in sorted(OPERATIONS.glob("*.graphql"))))
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder with what graphql-codegen and relay-compiler made of the operations."""
-    folder = tmp_path_factory.mktemp("spa")
-    run_node("spa.mjs", ROOT / "schema.graphql", OPERATIONS, folder)
-    return folder
-
-
-def test_the_operations_cover_every_root_field(document: DocumentNode) -> None:
-    schema = build_schema((ROOT / "schema.graphql").read_text())
-    roots = [schema.query_type, schema.mutation_type, schema.subscription_type]
+def test_the_operations_cover_every_root_field(
+    document: DocumentNode, exported: GraphQLSchema
+) -> None:
+    roots = [exported.query_type, exported.mutation_type, exported.subscription_type]
 
     asked = {
         (operation.operation.value.title(), field.name.value)
