@@ -44,7 +44,7 @@ async def test_tokens_that_are_not_for_this_server_open_nothing(
         answers = []
         for changes in ({"aud": "another"}, {"exp": 1}, {"sub": ""}):
             caller.token = issuer.token("ada", **changes)
-            answers.append(await caller.post("/graphql", b'{"query":"{ viewer { id } }"}'))
+            answers.append(await _post(caller, "{ viewer { id } }"))
 
     assert {each.status_code for each in answers} == {401}
 
