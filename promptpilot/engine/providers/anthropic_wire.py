@@ -195,6 +195,7 @@ class _Reading:
             cached=cached,
             cache_write=written,
             reasoning=count(details.get("thinking_tokens"), "thinking_tokens"),
+            are_told=bool(usage),
         )
 
 

@@ -44,7 +44,8 @@ class Tokens:
     """Tokens of one call, the same for every provider.
 
     `prompt` counts all that was sent, `cached` and `cache_write` are parts of it; `completion`
-    counts all that came back, `reasoning` is a part of it. None is negative.
+    counts all that came back, `reasoning` is a part of it. None is negative. `are_told` is False
+    if the provider said nothing of them, or no numbers; then what the call cost is not known.
     """
 
     prompt: int = 0
@@ -52,6 +53,7 @@ class Tokens:
     cached: int = 0
     cache_write: int = 0
     reasoning: int = 0
+    are_told: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from promptpilot.engine.providers.base import ModelReply, TextSink, Tokens, ToolCall
@@ -40,8 +40,9 @@ class GrowingReply:
         self.asked = asked
         self.finish_reason: str | None = None
         self.request_id: str | None = None
-        self.tokens = Tokens()
+        self.tokens = Tokens(are_told=False)
         self._on_text = on_text
+        self._are_tokens_sound = True
         self._begun = time.monotonic()
         self._first_token_ms: int | None = None
         self._pieces: list[str] = []
@@ -95,6 +96,7 @@ class GrowingReply:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if is_number and 0 <= value <= _MAX_TOKENS:
             return int(value)
+        self._are_tokens_sound = False
         self.warn(f"The provider's {name} is no number of tokens; it counts as 0.")
         return 0
 
@@ -102,11 +104,13 @@ class GrowingReply:
         """Return the whole answer. Raises `StepFailed` OUTPUT_INVALID for half a character."""
         if self._half:
             raise malformed(self.asked, "it holds a character that cannot be stored")
+        if not self.tokens.are_told:
+            self.warn("The provider did not tell how many tokens the call took.")
         return ModelReply(
             text="".join(self._pieces),
             tool_calls=tuple(tool.finished() for tool in self._tools.values()),
             finish_reason=self.finish_reason,
-            tokens=self.tokens,
+            tokens=replace(self.tokens, are_told=self.tokens.are_told and self._are_tokens_sound),
             request_id=self.request_id,
             latency_ms=self._elapsed_ms(),
             first_token_ms=self._first_token_ms,

@@ -104,9 +104,8 @@ class OpenAiReading:
 
     def _tokens(self) -> Tokens:
         usage = self._usage
-        if not isinstance(usage, dict):
-            self._growing.warn("The provider did not tell how many tokens the call took.")
-            return Tokens()
+        if not usage or not isinstance(usage, dict):
+            return Tokens(are_told=False)
         count = self._growing.count
         sent, came = (
             _part(usage, "prompt_tokens_details"),

@@ -106,6 +106,7 @@ class ModelCalls:
                     value = await _read(text, calls, target.model)
                 except NotAsAsked:
                     continue
+                self._context.output.append(target.index, text)
                 return Call(target, Answer(text, value, stored["finishReason"], calls))
         return None
 
@@ -244,15 +245,17 @@ def _document(
 
 
 def _cost(reply: ModelReply, model: ModelTarget, context: StepContext) -> int | None:
-    """Return micro-dollars; None if the model has no price."""
+    """Return micro-dollars; None if the model has no price, or its tokens are not known."""
     if reply.is_simulated:
         return 0
+    if not reply.tokens.are_told:
+        return None
     price = context.prices.price_of(model.provider, model.model)
     return None if price is None else price.micros(reply.tokens)
 
 
 def _unpriced(model: ModelTarget, reply: ModelReply | None, cost: int | None) -> list[str]:
-    if reply is None or cost is not None:
+    if reply is None or cost is not None or not reply.tokens.are_told:
         return []
     name = f"{model.model} of {model.provider.value}"
     return [f"The price of {name} is not known; name it in the file PROMPTPILOT_PRICES_FILE."]

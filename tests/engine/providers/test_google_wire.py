@@ -130,6 +130,15 @@ async def test_thoughts_are_no_part_of_the_text(provider: ScriptedProvider) -> N
     assert reply.text == "ok"
 
 
+async def test_tokens_may_stay_untold(provider: ScriptedProvider) -> None:
+    provider.says = events(_said({"text": "ok"}))
+
+    reply = await _ask(provider)
+
+    assert reply.tokens == Tokens(are_told=False)
+    assert reply.warnings == ("The provider did not tell how many tokens the call took.",)
+
+
 async def test_a_tool_is_called_by_an_id_and_without_arguments(provider: ScriptedProvider) -> None:
     provider.says = events(_said({"functionCall": {"id": "t1", "name": "now"}}, responseId="r1"))
 
@@ -235,7 +244,7 @@ async def test_json_is_asked_for_in_geminis_own_mode(provider: ScriptedProvider,
 
 
 async def test_all_parameters_have_a_name_of_geminis(provider: ScriptedProvider) -> None:
-    provider.says = events(_said({"text": "ok"}))
+    provider.says = events(_said({"text": "ok"}, usageMetadata=USAGE))
     known: dict[str, Any] = {"temperature": 1.5, "topP": 0.5, "maxTokens": 9, "seed": 3}
 
     reply = await _ask(provider, **known, stop=["END"], presencePenalty=0.5, frequencyPenalty=-0.5)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptpilot.engine.providers.base import ToolCall
+from promptpilot.engine.providers.base import Tokens, ToolCall
 from promptpilot.engine.providers.failures import Asked
 from promptpilot.engine.providers.growing import GrowingReply
 from promptpilot.engine.step_configs import ModelProvider
@@ -73,19 +73,23 @@ def test_calls_of_tools_are_put_together_and_read_if_they_are_json() -> None:
 @pytest.mark.parametrize("junk", [-1, math.nan, math.inf, "7", True, [], {}, 10**30])
 def test_numbers_of_tokens_that_are_none_count_as_nothing(junk: Any) -> None:
     growing, _ = _growing()
+    growing.tokens = Tokens()
 
     counted = [growing.count(junk, "prompt_tokens") for _ in range(2)]
 
     assert counted == [0, 0]
     assert len(growing.finished().warnings) == 1
+    assert not growing.finished().tokens.are_told
 
 
 @pytest.mark.parametrize(("told", "counted"), [(7, 7), (7.0, 7), (0, 0), (None, 0)])
 def test_numbers_of_tokens_are_whole(told: Any, counted: int) -> None:
     growing, _ = _growing()
+    growing.tokens = Tokens()
 
     assert growing.count(told, "prompt_tokens") == counted
     assert growing.finished().warnings == ()
+    assert growing.finished().tokens.are_told
 
 
 def test_an_answer_without_end_is_broken_off() -> None:

@@ -163,7 +163,7 @@ async def test_an_answer_that_met_its_limit_is_kept_with_a_warning(
     assert (reply.text, len(reply.warnings)) == ("Hel", 1)
 
 
-@pytest.mark.parametrize("usage", [None, [], {"prompt_tokens": -1}, {"completion_tokens": "x"}])
+@pytest.mark.parametrize("usage", [None, [], {}, {"prompt_tokens": -1}, {"completion_tokens": "x"}])
 async def test_tokens_that_are_not_told_count_as_nothing(
     provider: ScriptedProvider, usage: Any
 ) -> None:
@@ -171,7 +171,7 @@ async def test_tokens_that_are_not_told_count_as_nothing(
 
     reply = await _ask(provider)
 
-    assert reply.tokens == Tokens()
+    assert reply.tokens == Tokens(are_told=False)
     assert len(reply.warnings) == 1
 
 

@@ -121,10 +121,11 @@ async def test_who_answered_before_is_not_asked_again_nor_counted() -> None:
     no = StepFailed("Slow down.", "PROVIDER_RATE_LIMITED", is_retryable=True)
     both = step(target("x"), target("y"))
     earlier = await calls_of(Vendor({"x": "one", "y": no}), both)
-    vendor = Vendor({"y": "two"})
+    vendor, watched = Vendor({"y": "two"}), Watched()
 
-    done = await run(vendor, both, earlier)
+    done = await run(vendor, both, earlier, output=watched)
 
+    assert watched.seen == [(0, "one"), (1, "two")]
     assert [(each.model, each.idempotency_key) for each in vendor.asked] == [("y", "key:1")]
     assert [each["text"] for each in done.output["results"]] == ["one", "two"]
     assert [each["model"] for each in done.model_calls] == ["y"]
@@ -171,6 +172,16 @@ async def test_an_answer_that_is_not_as_asked_fails_and_is_paid_for() -> None:
         "isRetryable": True,
         "details": {"errors": [{"path": "", "message": "there is no JSON in it"}]},
     }
+
+
+async def test_a_call_whose_tokens_are_not_told_has_no_cost() -> None:
+    reply = ModelReply("one", tokens=Tokens(are_told=False), warnings=("Not told.",))
+
+    done = await run(Vendor({"gpt-4o": reply}), step(target("gpt-4o")))
+
+    (call,) = done.model_calls
+    assert (done.cost_micros, call["costMicros"], call["priceVersion"]) == (None, None, None)
+    assert call["warnings"] == ["Not told."]
 
 
 async def test_the_next_attempt_shows_the_model_what_was_wrong() -> None:
