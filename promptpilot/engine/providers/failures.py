@@ -55,6 +55,8 @@ _ADVICE: Final = {
     "PROVIDER_QUOTA_EXCEEDED": "Check the plan and the billing of the account.",
     "CONTEXT_TOO_LONG": "Shorten the prompt or choose a model with a larger context.",
 }
+#: How sentences end, and texts that were cut.
+_ENDS: Final = ".!?…"
 #: What reading an answer raises that is not what its provider promises.
 _MALFORMED: Final = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
@@ -217,10 +219,15 @@ def _what_is_wrong(error: BaseException) -> str:
     return "it has not the shape that this provider promises"
 
 
+def _ended(words: str) -> str:
+    """Return words as a sentence, so that another one can follow."""
+    return f"{words}." if words and words[-1] not in _ENDS else words
+
+
 def _message(asked: Asked, status: int | None, code: str, body: Any) -> str:
     if status is not None and HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         return f"{asked.name} answered with a redirect, which is not followed; mend the base URL."
-    said = sentence(asked, text_of(body))
+    said = _ended(sentence(asked, text_of(body)))
     begun = f"{asked.name} answered {status}" if status else f"{asked.name} broke off its answer"
     about = f"{begun}: {said}" if said else f"{begun}."
     if status == HTTPStatus.NOT_FOUND:

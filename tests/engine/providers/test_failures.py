@@ -112,10 +112,11 @@ def test_the_sentence_of_the_provider_is_told(body: Any) -> None:
     assert failure.message == "OpenAI answered 400: Alas."
 
 
-def test_a_model_that_is_not_there_is_named() -> None:
-    failure = refused(ASKED, Refusal(404, {}, _error("It does not exist.")), NOW)
+@pytest.mark.parametrize("said", ["It does not exist.", "It does not exist"])
+def test_a_model_that_is_not_there_is_named(said: str) -> None:
+    failure = refused(ASKED, Refusal(404, {}, _error(said)), NOW)
 
-    assert "It does not exist." in failure.message
+    assert "It does not exist. Check" in failure.message
     assert "'gpt-none'" in failure.message
 
 
