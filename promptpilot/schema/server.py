@@ -10,7 +10,7 @@ from promptpilot.engine.api import EngineSettings
 from promptpilot.engine.checks import MAX_STEPS
 from promptpilot.engine.previews import INLINE_BYTES
 from promptpilot.engine.prices import PriceTable
-from promptpilot.engine.providers.registry import PROVIDERS
+from promptpilot.engine.providers.registry import ADAPTERS, PROVIDERS
 from promptpilot.engine.step_configs import ModelProvider
 from promptpilot.front.limits import Limits
 from promptpilot.schema.paging import MAX_SIZE
@@ -45,11 +45,10 @@ def describe_server(
 def _describe(
     provider: ModelProvider, prices: PriceTable, configured: Collection[str]
 ) -> ModelProviderInfo:
-    is_reached = provider in PROVIDERS
     return ModelProviderInfo(
         provider=provider,
         name=_NAMES[provider],
-        is_enabled=is_reached,
+        is_enabled=provider in PROVIDERS or provider in ADAPTERS,
         # The simulator alone needs no credential.
         is_configured=provider is ModelProvider.SIMULATOR or provider.value in configured,
         models=prices.models(provider),

@@ -8,11 +8,13 @@ import pytest
 
 from promptpilot import ids
 from promptpilot.engine.principal import Principal
+from promptpilot.engine.step_configs import ModelProvider
 from promptpilot.errors import Unauthenticated
-from promptpilot.models import DeadLetter, Execution
+from promptpilot.models import DeadLetter, Execution, WebhookEndpoint
 from tests.schema.api import Api
 from tests.schema.documents import make_trigger, make_workflow, start
 from tests.schema.rows import dead_letter_row
+from tests.support.endpoints import stored_delivery
 
 NODE = "query ($id: ID!) { node(id: $id) { id __typename } }"
 PARTS = """query ($id: ID!) { workflow(id: $id) {
@@ -30,6 +32,9 @@ async def _everything(api: Api) -> dict[str, str]:
     parts = (await api.run(PARTS, id=workflow_id))["workflow"]
     named = {"name": "Greeting", "content": "Hi"}
     prompt = await api.mutate("createPrompt", named, "prompt { id currentVersion { id } }")
+    told = {"url": "https://example.org", "eventTypes": ["EXECUTION_FAILED"]}
+    endpoint = await api.mutate("createWebhookEndpoint", told, "webhookEndpoint { id }")
+    delivery = await stored_delivery(await WebhookEndpoint.get())
     letter = dead_letter_row(await Execution.get(id=fired["execution"]["id"]))
     await DeadLetter.bulk_create([letter])
     return {
@@ -43,6 +48,8 @@ async def _everything(api: Api) -> dict[str, str]:
         "Prompt": prompt["prompt"]["id"],
         "PromptVersion": prompt["prompt"]["currentVersion"]["id"],
         "DeadLetter": letter.id,
+        "WebhookEndpoint": endpoint["webhookEndpoint"]["id"],
+        "WebhookDelivery": delivery.id,
         "AccessToken": token["accessToken"]["id"],
         "User": (await api.run("{ viewer { id } }"))["viewer"]["id"],
     }
@@ -207,8 +214,8 @@ async def test_anybody_may_ask_who_they_are_and_what_the_server_is(api: Api) -> 
     assert found["viewer"] is None
     limits = found["serverInfo"]["limits"]
     assert (limits["maxPageSize"], limits["maxInlineOutputBytes"]) == (100, 65_536)
-    enabled = [each for each in found["serverInfo"]["providers"] if each["isEnabled"]]
-    assert [each["provider"] for each in enabled] == ["SIMULATOR"]
+    enabled = {each["provider"] for each in found["serverInfo"]["providers"] if each["isEnabled"]}
+    assert enabled == {each.value for each in ModelProvider}
 
 
 async def test_executions_of_anothers_workflow_are_not_listed(
