@@ -129,6 +129,13 @@ class GraphqlSettings(BaseModel):
         le=1_000_000,
         description="GraphQL sockets of one caller at one server; 0 for no limit.",
     )
+    graphql_strangers: Count = Field(
+        default=200,
+        alias="PROMPTPILOT_GRAPHQL_STRANGERS",
+        le=1_000_000,
+        description="GraphQL sockets of one address at one server that have not introduced "
+        "themselves yet; 0 for no limit.",
+    )
     graphql_subscriptions: Count = Field(
         default=500,
         alias="PROMPTPILOT_GRAPHQL_SUBSCRIPTIONS",

@@ -59,6 +59,7 @@ def limits_of(settings: Settings) -> Limits:
         patience={"previewWorkflow": settings.preview + settings.graphql_timeout},
         max_subscriptions=settings.graphql_subscriptions_per_socket,
         max_caller_sockets=settings.graphql_sockets,
+        max_strangers=settings.graphql_strangers,
         max_caller_streams=settings.graphql_subscriptions,
         is_introspection_allowed=settings.introspection,
         hides_suggestions=not settings.graphql_suggestions,

@@ -1,8 +1,9 @@
 """One socket's conversation over graphql-transport-ws, from its first message to its close code.
 
 Invariants: no operation outlives the socket, and its source is closed when it ends, whoever ends
-it. Nothing is buffered: an operation waits until its last answer was sent, and all answers and
-pongs of a socket go out one after another, so a client that does not read stops its own sources.
+it; only a mutation that was begun goes on to its end, and its answer is dropped. Nothing is
+buffered: an operation waits until its last answer was sent, and all answers and pongs of a socket
+go out one after another, so a client that does not read stops its own sources.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from promptpilot.front.messages import (
     Subscribe,
     read_message,
 )
+from promptpilot.front.presence import to_its_end
 from promptpilot.front.session import Session, Trust
 from promptpilot.front.terms import Terms
 from promptpilot.ids import new_reference
@@ -54,14 +56,19 @@ class Closing(Exception):
 
 
 class Connection:
-    """The conversation on one accepted socket."""
+    """The conversation on one accepted socket.
 
-    def __init__(self, socket: WebSocket, terms: Terms, new_session: SessionFactory) -> None:
+    `places` hold the one of a stranger, and that of the caller from the introduction on.
+    """
+
+    def __init__(
+        self, socket: WebSocket, terms: Terms, new_session: SessionFactory, places: ExitStack
+    ) -> None:
         self._socket = socket
         self._terms = terms
         self._new_session = new_session
         self._session: Session | None = None
-        self._place = ExitStack()
+        self._places = places
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._alive: set[asyncio.Task[None]] = set()  # also those that say their last word
         self._sending = asyncio.Lock()
@@ -70,10 +77,6 @@ class Connection:
     async def converse(self) -> None:
         """Serve the socket until either side closes it; on return all its operations have ended."""
         self._deadline = self._loop_time() + self._terms.limits.init_timeout.total_seconds()
-        with self._place:
-            await self._converse()
-
-    async def _converse(self) -> None:
         async with asyncio.TaskGroup() as operations:
             try:
                 await self._listen(operations)
@@ -129,8 +132,9 @@ class Connection:
         if self._session is not None:
             raise Closing(4429, "Too many initialisation requests")
         session = await self._open_session(message)
+        self._places.close()  # that of a stranger
         try:
-            self._place.enter_context(self._terms.sockets.taken(session.key))
+            self._places.enter_context(self._terms.sockets.taken(session.key))
         except LimitExceeded as error:
             raise Closing(4429, error.message) from None
         self._session = session
@@ -212,7 +216,8 @@ class Connection:
             with self._terms.streams.taken(session.key):
                 await self._stream(message.id, operation, session)
         else:
-            answer = await execution.answer(operation, session.operation_context())
+            work = execution.answer(operation, session.operation_context())
+            answer = await (to_its_end(work) if execution.must_end(operation) else work)
             await self._send_next(message.id, answer)
 
     async def _stream(self, operation_id: str, operation: Operation, session: Session) -> None:
@@ -237,12 +242,15 @@ class Connection:
         message = {"type": kind, "id": id, "payload": payload}
         text = dumps({name: value for name, value in message.items() if value is not None})
         async with self._sending:
-            await self._socket.send_text(text.decode())
+            try:
+                await self._socket.send_text(text.decode())
+            except RuntimeError as error:  # the server has closed it, over a broken frame
+                raise WebSocketDisconnect from error
 
     async def _close(self, closing: Closing) -> None:
         # A close frame has room for 123 bytes of reason.
         reason = closing.reason.encode()[:123].decode(errors="ignore")
-        with suppress(WebSocketDisconnect, WebSocketDisconnected, TimeoutError):
+        with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):  # as in `_send`
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._socket.close(closing.code, reason)
 

@@ -29,7 +29,7 @@ from graphql.pyutils import AwaitableOrValue
 from strawberry import Schema
 from strawberry.execution import optimized_is_awaitable
 
-from promptpilot.front.documents import Documents, Prepared
+from promptpilot.front.documents import Documents, Prepared, is_mutation
 from promptpilot.front.encoding import longest_list
 from promptpilot.front.errors import Refused, masked, masked_exception, masked_input, refusal
 from promptpilot.front.fast import fast_executor
@@ -150,6 +150,10 @@ class Execution:
         names = [each.name.value if isinstance(each, FieldNode) else "" for each in fields]
         longest = [self._limits.patience.get(name) for name in names]
         return None if None in longest else max(each for each in longest if each is not None)
+
+    def must_end(self, operation: Operation) -> bool:
+        """Whether the operation stores something, so that it goes on when its client leaves."""
+        return is_mutation(operation.node) and self.patience(operation) is None
 
     async def answers(
         self, operation: Operation, new_context: Callable[[], Any]

@@ -29,7 +29,7 @@ from promptpilot.front.execution import Answer, Operation, body_of
 from promptpilot.front.graphiql import page
 from promptpilot.front.negotiation import LEGACY, RESPONSE, Wish, prefers_html, wish_of
 from promptpilot.front.negotiation import SSE as EVENTS
-from promptpilot.front.presence import while_present
+from promptpilot.front.presence import to_its_end, while_present
 from promptpilot.front.session import Session, Trust
 from promptpilot.front.streams import (
     FRAMINGS,
@@ -112,14 +112,16 @@ class GraphQLEndpoint:
 
     async def _answer(self, request: Request, operation: Operation, session: Session) -> Answer:
         execution = self._terms.execution
-        answer = execution.answer(operation, session.operation_context())
+        work = execution.answer(operation, session.operation_context())
         if execution.patience(operation) is None:
-            return await answer
-        return await while_present(request, answer)
+            return await work  # the server lets it go on when the client has gone
+        return await while_present(request, work)
 
     async def _body(self, operation: Operation, session: Session) -> dict[str, Any]:
-        context = session.operation_context()
-        return (await self._terms.execution.answer(operation, context)).body()
+        execution = self._terms.execution
+        work = execution.answer(operation, session.operation_context())
+        answer = await (to_its_end(work) if execution.must_end(operation) else work)
+        return answer.body()
 
     def _subscribe(self, operation: Operation, session: Session, wish: Wish) -> ASGIApp:
         if wish.stream is None:

@@ -32,11 +32,12 @@ class Limits:
     """What the front accepts.
 
     Units: `max_body` is bytes, `max_message` characters. `max_subscriptions` are those of one
-    socket; one caller has at most `max_caller_sockets` and `max_caller_streams` in a process. A
-    stream goes on for `trust` before its caller is checked again, and shows that it is alive every
-    `keep_alive`. `patience` names root fields that may take longer than `timeout` and store
-    nothing; an operation of these alone ends when its client goes away. No document within the
-    default limits takes longer than 100 ms to prepare.
+    socket; one caller has at most `max_caller_sockets` and `max_caller_streams` in a process, one
+    address `max_strangers` sockets that have not introduced themselves. A stream goes on for
+    `trust` before its caller is checked again, and shows that it is alive every `keep_alive`.
+    `patience` names root fields that may take longer than `timeout` and store nothing; an operation
+    of these alone ends when its client goes away. No document within the default limits takes
+    longer than 100 ms to prepare.
     """
 
     max_body: int = 256 * 1024
@@ -56,6 +57,7 @@ class Limits:
     max_errors: int = 50
     max_subscriptions: int = 50
     max_caller_sockets: int = 100
+    max_strangers: int = 200
     max_caller_streams: int = 500
     max_message: int = 256 * 1024
     cached_documents: int = 1000

@@ -1,9 +1,10 @@
-"""Ends work that nobody waits for any more."""
+"""Ends work that nobody waits for any more, unless it writes: that goes on to its own end."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
@@ -27,6 +28,23 @@ async def while_present(request: Request, work: Coroutine[Any, Any, T]) -> T:
         doing.cancel()
         leaving.cancel()
         await asyncio.gather(doing, leaving, return_exceptions=True)
+
+
+async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Return what comes of `work`, which is not cancelled with whoever waits for it.
+
+    The cancellation is raised when the work has ended.
+    """
+    doing = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        while not doing.done():
+            with suppress(asyncio.CancelledError):  # once more: the first one is raised below
+                await asyncio.wait({doing})
+        if not doing.cancelled():
+            doing.exception()  # nobody is left to hear of it
+        raise
 
 
 async def _until_gone(request: Request) -> None:

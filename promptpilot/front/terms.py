@@ -35,6 +35,7 @@ class Terms:
     rates: Rates
     clock: Clock
     sockets: Places
+    strangers: Places
     streams: Places
 
     @classmethod
@@ -48,5 +49,6 @@ class Terms:
             customs.rates or Unlimited(),
             customs.clock or SystemClock(),
             Places("sockets", limits.max_caller_sockets),
+            Places("sockets that have not introduced themselves", limits.max_strangers),
             Places("subscriptions", limits.max_caller_streams),
         )

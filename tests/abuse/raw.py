@@ -82,7 +82,7 @@ class Line:
         async with asyncio.timeout(_WITHIN_SECONDS):
             with suppress(asyncio.IncompleteReadError, ConnectionError):
                 while True:
-                    opcode, payload = await self._frame()
+                    opcode, payload = await self.next_frame()
                     if opcode == CLOSE:
                         return int(struct.unpack(">H", payload[:2])[0])
         return None
@@ -91,7 +91,8 @@ class Line:
         """Hang up without a word, as a process does that is killed."""
         self.writer.transport.abort()
 
-    async def _frame(self) -> tuple[int, bytes]:
+    async def next_frame(self) -> tuple[int, bytes]:
+        """Return the opcode and the payload of the next frame."""
         first, size = await self.reader.readexactly(2)
         if size == 126:
             size = struct.unpack(">H", await self.reader.readexactly(2))[0]

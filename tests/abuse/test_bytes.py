@@ -53,6 +53,8 @@ FRAMES = {
     "null": (INIT + frame(b"null"), {4400}),
     "no introduction": (frame(b'{"type":"subscribe","id":"1","payload":{"query":"x"}}'), {4401}),
     "two introductions": (INIT + INIT, {4429}),
+    "an answer is under way": (INIT + frame(b'{"type": "ping"}') + frame(b"", 5), {1002}),
+    "a breach besides": (INIT + frame(b"[]") + frame(b"", 5), {1002, 4400}),
     "a code that may not be sent": (frame(b"\x03\xed", 8), {1002}),
 }
 
@@ -69,13 +71,16 @@ async def test_broken_http_is_turned_down(port: int, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FRAMES)
-async def test_broken_frames_close_the_socket_with_the_right_code(port: int, name: str) -> None:
+async def test_broken_frames_close_the_socket_with_the_right_code(
+    port: int, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
     sent, codes = FRAMES[name]
     async with line(port) as client:
         await client.upgrade()
         await client.send(sent)
 
         assert await client.close_code() in codes
+    assert "ASGI" not in caplog.text  # the application did not fail
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(probe: Probe) -> None:

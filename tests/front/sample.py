@@ -30,6 +30,8 @@ class Probe:
 
     contexts: list[Context] = field(default_factory=list)
     events: int = 0
+    stored: list[str] = field(default_factory=list)
+    may_store: asyncio.Event = field(default_factory=asyncio.Event)
     opened: asyncio.Event = field(default_factory=asyncio.Event)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -155,6 +157,15 @@ class Mutation:
 
     @strawberry.mutation
     def rename(self, name: str) -> str:
+        return name
+
+    @strawberry.mutation
+    async def store(self, info: Info[Any, Any], name: str) -> str:
+        probe = _probe(info)
+        probe.opened.set()
+        await probe.may_store.wait()
+        probe.stored.append(name)
+        probe.closed.set()
         return name
 
 

@@ -1,4 +1,4 @@
-"""Proves that work which stores nothing ends when its client goes away."""
+"""Proves that work ends when its client goes away, except that a mutation is carried out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 from starlette.requests import ClientDisconnect, Request
 
 from promptpilot.front.limits import Limits
-from promptpilot.front.presence import while_present
+from promptpilot.front.presence import to_its_end, while_present
+from tests.abuse import raw
 from tests.front.endpoint import Front, serving
 from tests.front.sample import Probe
 
@@ -123,3 +124,98 @@ def request(query: str) -> bytes:
     body = json.dumps({"query": query}).encode()
     head = "POST /graphql HTTP/1.1\r\nHost: front\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+async def test_work_that_must_end_is_not_cancelled_however_often_it_is_tried() -> None:
+    begun, may_end, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        await may_end.wait()
+        ended.set()
+
+    waiting = asyncio.create_task(to_its_end(work()))
+    await begun.wait()
+    for _ in range(3):
+        waiting.cancel()
+        await asyncio.sleep(0)
+    may_end.set()
+
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert ended.is_set()
+
+
+async def test_work_that_must_end_hands_back_what_comes_of_it() -> None:
+    assert await to_its_end(answer()) == "answer"
+    with pytest.raises(ValueError, match="broken"):
+        await to_its_end(fail())
+
+
+async def test_a_failure_that_nobody_waits_for_is_dropped() -> None:
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        await may_end.wait()
+        raise ValueError("broken")
+
+    waiting = asyncio.create_task(to_its_end(work()))
+    await begun.wait()
+    waiting.cancel()
+    may_end.set()
+
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+STORE = 'mutation { store(name: "a") }'
+
+
+async def test_a_mutation_on_a_socket_is_carried_out_when_its_client_leaves(probe: Probe) -> None:
+    async with serving(Front(probe)) as server:
+        async with server.open() as wire:
+            await wire.introduce()
+            await wire.subscribe(STORE)
+            await probe.opened.wait()
+            wire.connection.transport.abort()
+        probe.may_store.set()
+
+        await probe.source_closed()
+
+    assert probe.stored == ["a"]
+
+
+async def test_a_mutation_that_is_completed_early_is_carried_out_without_an_answer(
+    probe: Probe,
+) -> None:
+    async with serving(Front(probe)) as server, server.open() as wire:
+        await wire.introduce()
+        await wire.subscribe(STORE, id="a")
+        await probe.opened.wait()
+        await wire.send({"type": "complete", "id": "a"})
+        await wire.send({"type": "ping"})
+        assert await wire.receive() == {"type": "pong"}
+
+        probe.may_store.set()
+        await probe.source_closed()
+        await wire.subscribe("{ hello }", id="a")
+
+        assert (await wire.receive())["payload"]["data"] == {"hello": "Hello, world!"}
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
+async def test_a_mutation_over_http_is_carried_out_when_its_client_leaves(
+    probe: Probe, accept: str
+) -> None:
+    body = json.dumps({"query": STORE}).encode()
+    async with serving(Front(probe)) as server:
+        async with raw.line(server.port) as client:
+            await client.send(raw.request(body, f"accept: {accept}"))
+            await probe.opened.wait()
+            await client.abort()
+        probe.may_store.set()
+
+        await probe.source_closed()
+
+    assert probe.stored == ["a"]

@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from promptpilot.errors import LimitExceeded, RateLimited
 from promptpilot.front.limits import Limits
@@ -92,3 +93,31 @@ async def test_a_caller_has_so_many_subscriptions_on_all_sockets(probe: Probe) -
         await second.subscribe("subscription { forever }")
 
         assert (await second.receive())["payload"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
+
+
+async def test_an_address_opens_only_so_many_sockets_that_do_not_say_who_they_are(
+    probe: Probe,
+) -> None:
+    front = Front(probe, Limits(max_strangers=1))
+
+    async with serving(front) as server, server.open() as wire:
+        with pytest.raises(InvalidStatus) as refusal:
+            async with server.open():
+                pass
+        await wire.introduce()
+        async with server.open() as other:
+            await other.introduce()
+
+    answer = refusal.value.response
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+    assert b"LIMIT_EXCEEDED" in answer.body
+
+
+async def test_a_stranger_who_leaves_gives_the_place_back(probe: Probe) -> None:
+    front = Front(probe, Limits(max_strangers=1))
+
+    async with serving(front) as server:
+        async with server.open():
+            pass
+        async with server.open() as wire:
+            await wire.introduce()
