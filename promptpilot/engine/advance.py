@@ -24,7 +24,7 @@ from promptpilot.engine.holder import Holder
 from promptpilot.engine.inputs import check_output
 from promptpilot.engine.lease import Lease
 from promptpilot.engine.ledger import Entry
-from promptpilot.engine.ledger_rows import AttemptMark, Ended, Place, Wait
+from promptpilot.engine.ledger_rows import NOTHING_LEFT, AttemptMark, Ended, Left, Place, Wait
 from promptpilot.engine.lifecycle import StepStatus
 from promptpilot.engine.plan import Finish, GiveUp, Move, RunStep
 from promptpilot.engine.scope import Outcome, Progress
@@ -218,11 +218,12 @@ class _Drive:
 
     async def _park(self, place: Place, mark: AttemptMark, waiting: Waiting) -> None:
         """Record that the step waits; the worker is free for others."""
+        left = Left(waiting.input)
         until_ms = None if waiting.until is None else to_ms(waiting.until)
         wait = Wait(waiting.reason, until_ms=until_ms, input=waiting.input)
         entry = self._holder.entry()
         entry.park(place, mark, wait)
-        await self._record_wait(entry, place, mark)
+        await self._record_wait(entry, place, mark, left)
 
     async def _park_for_retry(self, place: Place, mark: AttemptMark, failure: StepFailed) -> bool:
         """Record a failed attempt and the wait before the next; return False if it was the last."""
@@ -231,44 +232,49 @@ class _Drive:
         pause = retry.wait_before_next(
             place.step.retry, mark.number, ids.random_fraction(), failure.retry_after
         )
-        entry = self._holder.entry()
-        entry.park_for_retry(place, mark, failed(failure), pause)
-        await self._record_wait(entry, place, mark)
+        ended, entry = failed(failure), self._holder.entry()
+        entry.park_for_retry(place, mark, ended, pause)
+        left = Left(ended.input, ended.model_calls, ended.usage)
+        await self._record_wait(entry, place, mark, left)
         return True
 
-    async def _record_wait(self, parked: Entry, place: Place, mark: AttemptMark) -> None:
+    async def _record_wait(
+        self, parked: Entry, place: Place, mark: AttemptMark, left: Left
+    ) -> None:
         """Record a wait, which is a boundary too: what is asked for meanwhile goes first."""
 
         def as_asked() -> Entry:
             entry = parked.copied()
             if self._lease.is_cancel_requested:
                 entry = self._holder.entry()
-                entry.cancel_step(place, mark)
+                entry.cancel_step(place, mark, left=left)
             elif self._lease.is_pause_requested:
                 entry.pause()
             return entry
 
         await self._holder.record_as_asked(as_asked)
 
-    async def _stop(self, place: Place, mark: AttemptMark) -> None:
+    async def _stop(self, place: Place, mark: AttemptMark, left: Left = NOTHING_LEFT) -> None:
         """Give up the step in hand: cancelled on request, or handed over to another worker."""
         self._holder.refuse_lost_lease()
         entry = self._holder.entry()
         if self._lease.is_cancel_requested:
-            entry.cancel_step(place, mark)
+            entry.cancel_step(place, mark, left=left)
         else:
-            entry.hand_over_step(place, mark, reasons.STOPPED)
+            entry.hand_over_step(place, mark, reasons.STOPPED, left)
         await self._holder.record(entry)
 
     async def _interrupt(self, place: Place, mark: AttemptMark, progress: Progress) -> None:
         """Give up the step in hand in the middle of its work, which may have had its effect."""
         self._holder.refuse_lost_lease()
+        left = self._attempts.cut_off()
         if self._happens_once(place):
             await self._holder.look()
         if self._happens_once(place) and not self._lease.is_cancel_requested:
-            await self._go_on(place, mark, _failed(reasons.UNKNOWN_OUTCOME), progress)
+            ended = left.ended(_failed(reasons.UNKNOWN_OUTCOME).outcome)
+            await self._go_on(place, mark, ended, progress)
         else:
-            await self._stop(place, mark)
+            await self._stop(place, mark, left)
 
     async def _stop_untouched(self, story: Story) -> bool:
         """End or hold, without running anything, what was asked to or is past its deadline."""

@@ -25,7 +25,15 @@ from promptpilot.engine.accounts import Account
 from promptpilot.engine.commits.items import Claimed
 from promptpilot.engine.egress.messages import HttpRequest, HttpResponse
 from promptpilot.engine.lease import Lease
-from promptpilot.engine.ledger_rows import AttemptMark, Ended, Place, Usage, output_text
+from promptpilot.engine.ledger_rows import (
+    NOTHING_LEFT,
+    AttemptMark,
+    Ended,
+    Left,
+    Place,
+    Usage,
+    output_text,
+)
 from promptpilot.engine.lifecycle import StepStatus
 from promptpilot.engine.pins import read_pins
 from promptpilot.engine.ports import AttemptOutput, HttpSender, OpenedSecrets, OutputPlace
@@ -67,6 +75,7 @@ class Attempts:
         self._claimed = claimed
         self._lease = lease
         self._tools = tools
+        self._in_hand: tuple[StepContext, OpenedSecrets] | None = None
         self._pins = read_pins(claimed.prompt_versions)
         self._http = _FencedHttp(tools.http, lease)
         self._providers = {
@@ -92,6 +101,7 @@ class Attempts:
             output=output,
             earlier_calls=earlier_calls,
         )
+        self._in_hand = context, secrets
         try:
             with closing(output):
                 result = await self._run(place, mark, context)
@@ -126,6 +136,13 @@ class Attempts:
         except Exception as bug:
             raise self._internal(place, bug, Scrubber(())) from bug
         return _ended(done, Scrubber(()))
+
+    def cut_off(self) -> Left:
+        """Return what is known of the attempt that was made last, and was cancelled."""
+        if self._in_hand is None:
+            return NOTHING_LEFT
+        context, secrets = self._in_hand
+        return _left(context, Scrubber(secrets.revealed))
 
     def has_effects(self, place: Place) -> bool:
         """Whether an attempt that was cut off may have done something outside."""
@@ -235,6 +252,12 @@ def failed(failure: StepFailed) -> Ended:
     calls = failure.model_calls if isinstance(failure, ModelsFailed) else ()
     outcome = Outcome(StepStatus.FAILED, error=reasons.reason_of(failure))
     return Ended(outcome, failure.shown_input, calls, _usage_of(calls))
+
+
+def _left(context: StepContext, scrubber: Scrubber) -> Left:
+    """Return what is known of an attempt in the middle of its work, without secrets."""
+    calls = sorted(context.shown.model_calls, key=lambda call: call["index"])
+    return Left(scrubber.value(context.shown.input), scrubber.value(calls), _usage_of(calls))
 
 
 def _usage_of(calls: Sequence[dict[str, Any]]) -> Usage:

@@ -20,7 +20,16 @@ from promptpilot.engine import ledger_rows as rows
 from promptpilot.engine.commits import Committer
 from promptpilot.engine.commits.items import Claimed, Columns, FencedWrite, Recorded
 from promptpilot.engine.events import EventDraft
-from promptpilot.engine.ledger_rows import AttemptMark, Ended, Place, Stored, Usage, Wait
+from promptpilot.engine.ledger_rows import (
+    NOTHING_LEFT,
+    AttemptMark,
+    Ended,
+    Left,
+    Place,
+    Stored,
+    Usage,
+    Wait,
+)
 from promptpilot.engine.lifecycle import (
     ExecutionMove,
     ExecutionStatus,
@@ -104,9 +113,11 @@ class Entry:
         self.position = place.position + 1
         self.is_progress = True
 
-    def end_attempt(self, place: Place, mark: AttemptMark, error: Reason) -> None:
+    def end_attempt(
+        self, place: Place, mark: AttemptMark, error: Reason, left: Left = NOTHING_LEFT
+    ) -> None:
         """Store an attempt that was cut off without ending its step; another one follows."""
-        cut_off = Ended(Outcome(StepStatus.FAILED, error=error))
+        cut_off = left.ended(Outcome(StepStatus.FAILED, error=error))
         self._add_attempt(place, mark, cut_off, None)
         self.events.append(events.retry_scheduled(place.path, mark.number))
 
@@ -152,9 +163,11 @@ class Entry:
         self._leave(ExecutionMove.HANDED_OVER, WaitReason.HANDOVER)
         self.ready_in_ms = _HANDOVER_IN_MS
 
-    def hand_over_step(self, place: Place, mark: AttemptMark, error: Reason) -> None:
+    def hand_over_step(
+        self, place: Place, mark: AttemptMark, error: Reason, left: Left = NOTHING_LEFT
+    ) -> None:
         """Give the execution back in the middle of a step; the attempt is recorded as stopped."""
-        self.end_attempt(place, mark, error)
+        self.end_attempt(place, mark, error, left)
         self._keep_place(place, mark)
         self.hand_over()
 
@@ -187,12 +200,16 @@ class Entry:
         self._finish(ExecutionMove.CANCELLED)
 
     def cancel_step(
-        self, place: Place, mark: AttemptMark, before: StepStatus = StepStatus.RUNNING
+        self,
+        place: Place,
+        mark: AttemptMark,
+        before: StepStatus = StepStatus.RUNNING,
+        left: Left = NOTHING_LEFT,
     ) -> None:
         """End the step in hand and the execution on request."""
         target = lifecycle.step_target_of(before, StepMove.CANCELLED)
         self.events.append(events.step_changed(place.path, mark.number, before, target))
-        self._add_step(place, Ended(Outcome(target)), mark)
+        self._add_step(place, left.ended(Outcome(target)), mark)
         self.cancel()
 
     def _finish(self, move: ExecutionMove) -> None:

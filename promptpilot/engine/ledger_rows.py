@@ -71,6 +71,23 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """What is known of an attempt that did not end by itself: its input and the calls made."""
+
+    input: Any = None
+    model_calls: Sequence[dict[str, Any]] = ()
+    usage: Usage = Usage()
+
+    def ended(self, outcome: Outcome) -> Ended:
+        """Return it as what a step leaves behind that ends so."""
+        return Ended(outcome, self.input, self.model_calls, self.usage)
+
+
+#: Of an attempt of which nothing is known.
+NOTHING_LEFT = Left()
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """What a step waits for: until an instant, or for some time; neither means without end."""
 
