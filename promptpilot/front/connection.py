@@ -33,7 +33,7 @@ from promptpilot.front.messages import (
     read_message,
 )
 from promptpilot.front.presence import to_its_end
-from promptpilot.front.session import Session, Trust
+from promptpilot.front.session import Session, until_refused
 from promptpilot.front.terms import Terms
 from promptpilot.ids import new_reference
 
@@ -73,6 +73,9 @@ class Connection:
         self._alive: set[asyncio.Task[None]] = set()  # also those that say their last word
         self._sending = asyncio.Lock()
         self._deadline: float | None = None
+        self._waiting = asyncio.timeout_at(None)
+        self._watching: asyncio.Task[None] | None = None
+        self._end_reason = "the token has expired"
 
     async def converse(self) -> None:
         """Serve the socket until either side closes it; on return all its operations have ended."""
@@ -91,7 +94,7 @@ class Connection:
     async def _listen(self, operations: asyncio.TaskGroup) -> None:
         while True:
             try:
-                async with asyncio.timeout_at(self._deadline):
+                async with asyncio.timeout_at(self._deadline) as self._waiting:
                     await self._obey(await self._receive(), operations)
             except TimeoutError:
                 raise self._too_late() from None
@@ -99,7 +102,7 @@ class Connection:
     def _too_late(self) -> Closing:
         if self._session is None:
             return Closing(4408, "Connection initialisation timeout")
-        return Closing(4403, "Forbidden: the token has expired")
+        return Closing(4403, f"Forbidden: {self._end_reason}")
 
     async def _receive(self) -> ClientMessage:
         event = await self._socket.receive()
@@ -118,7 +121,7 @@ class Connection:
     async def _obey(self, message: ClientMessage, operations: asyncio.TaskGroup) -> None:
         match message:
             case ConnectionInit():
-                await self._introduce(message)
+                await self._introduce(message, operations)
             case Ping():
                 await self._send("pong", payload=message.payload)
             case Subscribe():
@@ -128,7 +131,7 @@ class Connection:
             case Pong():
                 pass
 
-    async def _introduce(self, message: ConnectionInit) -> None:
+    async def _introduce(self, message: ConnectionInit, tasks: asyncio.TaskGroup) -> None:
         if self._session is not None:
             raise Closing(4429, "Too many initialisation requests")
         session = await self._open_session(message)
@@ -142,7 +145,15 @@ class Connection:
         if session.expires_at is not None:
             rest = session.expires_at - self._terms.clock.now()
             self._deadline = self._loop_time() + rest.total_seconds()
+        self._watching = tasks.create_task(self._watch(session))
         await self._send("connection_ack")
+
+    async def _watch(self, session: Session) -> None:
+        """End the conversation as soon as its speaker may speak no more."""
+        refusal = await until_refused(session, self._terms.limits.trust)
+        self._end_reason = refusal.message
+        self._deadline = self._loop_time()
+        self._waiting.reschedule(self._deadline)
 
     async def _open_session(self, message: ConnectionInit) -> Session:
         try:
@@ -223,9 +234,8 @@ class Connection:
     async def _stream(self, operation_id: str, operation: Operation, session: Session) -> None:
         new_context = session.operation_context
         async with aclosing(self._terms.execution.answers(operation, new_context)) as answers:
-            count, trust = 0, Trust(session, self._terms.limits.trust)
+            count = 0
             async for answer in answers:
-                await trust.renew()
                 await self._send_next(operation_id, answer)
                 count += 1
                 if count % _EVENTS_IN_A_ROW == 0:
@@ -255,7 +265,7 @@ class Connection:
                 await self._socket.close(closing.code, reason)
 
     def _cancel_all(self) -> None:
-        for task in self._alive:
+        for task in (*self._alive, *([self._watching] if self._watching else [])):
             task.cancel()
 
     def _loop_time(self) -> float:

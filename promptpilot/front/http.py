@@ -30,7 +30,7 @@ from promptpilot.front.graphiql import page
 from promptpilot.front.negotiation import LEGACY, RESPONSE, Wish, prefers_html, wish_of
 from promptpilot.front.negotiation import SSE as EVENTS
 from promptpilot.front.presence import to_its_end, while_present
-from promptpilot.front.session import Session, Trust
+from promptpilot.front.session import Session
 from promptpilot.front.streams import (
     FRAMINGS,
     SSE,
@@ -133,11 +133,9 @@ class GraphQLEndpoint:
         return self._stream(events, FRAMINGS[wish.stream], session, places)
 
     async def _events(self, operation: Operation, session: Session) -> Bodies:
-        trust = Trust(session, self._terms.limits.trust)
         answers = self._terms.execution.answers(operation, session.operation_context)
         async with aclosing(answers):
             async for answer in answers:
-                await trust.renew()
                 yield answer.body()
 
     def _stream(
@@ -148,5 +146,6 @@ class GraphQLEndpoint:
         places: ExitStack | None = None,
     ) -> AnswerStream:
         seconds = self._terms.limits.keep_alive.total_seconds()
-        terms = StreamTerms(framing, seconds, self._terms.clock, session)
+        trust = self._terms.limits.trust
+        terms = StreamTerms(framing, seconds, self._terms.clock, session, trust)
         return AnswerStream(bodies, terms, places or ExitStack())

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from promptpilot.errors import Unavailable
+from promptpilot.errors import CallerError, Unavailable
 
 
 async def _trust() -> None:
@@ -30,19 +29,13 @@ class Session:
     key: str = ""
 
 
-class Trust:
-    """Checks the caller of a stream now and then, not at every event."""
-
-    def __init__(self, session: Session, every: timedelta) -> None:
-        self._session = session
-        self._every = every.total_seconds()
-        self._checked_at = asyncio.get_running_loop().time()
-
-    async def renew(self) -> None:
-        """Check the caller if that is due; raise a CallerError when they may read no more."""
-        now = asyncio.get_running_loop().time()
-        if now - self._checked_at < self._every:
-            return
-        with suppress(Unavailable):  # nobody can tell; the stream goes on until somebody can
-            await self._session.check()
-        self._checked_at = asyncio.get_running_loop().time()
+async def until_refused(session: Session, every: timedelta) -> CallerError:
+    """Ask now and then whether the caller may still read; return why not, once that is so."""
+    while True:
+        await asyncio.sleep(every.total_seconds())
+        try:
+            await session.check()
+        except Unavailable:
+            continue  # nobody can tell; the caller is believed until somebody can
+        except CallerError as error:
+            return error

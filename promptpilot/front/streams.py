@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import ExitStack, aclosing, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from graphql import GraphQLError
@@ -21,7 +22,7 @@ from promptpilot.front import negotiation
 from promptpilot.front.encoding import dumps
 from promptpilot.front.errors import Refused, masked_exception
 from promptpilot.front.execution import body_of, formatted
-from promptpilot.front.session import Session
+from promptpilot.front.session import Session, until_refused
 from promptpilot.stopping import SERVER_STOPS
 
 _PATIENCE_SECONDS = 30.0  # for a client that does not read
@@ -79,6 +80,8 @@ class StreamTerms:
     keep_alive_seconds: float
     clock: Clock
     session: Session | None = None
+    #: So often it is asked whether the caller may still read.
+    trust: timedelta = timedelta(seconds=5)
 
 
 class AnswerStream:
@@ -101,7 +104,7 @@ class AnswerStream:
                 await send({"type": "http.response.start", "status": 200, "headers": self._head()})
                 await self._send(send, framing.start)
                 ways = (self._tell(send), self._live(send), _gone(receive), _stopped(scope))
-                await _first_of(*ways)
+                await _first_of(*ways, self._refused(send))
             with suppress(OSError, TimeoutError):
                 await self._send(send, framing.end, has_more=False)
 
@@ -140,6 +143,14 @@ class AnswerStream:
             await asyncio.sleep(self._terms.keep_alive_seconds)
             with suppress(OSError):
                 await self._send(send, self._terms.framing.sign_of_life)
+
+    async def _refused(self, send: Send) -> None:
+        session = self._terms.session
+        if session is None:
+            await asyncio.Event().wait()  # the others end
+            return
+        refusal = await until_refused(session, self._terms.trust)
+        await self._send_body(send, {"errors": formatted([masked_exception(refusal)])})
 
     def _rest(self) -> float | None:
         session = self._terms.session

@@ -80,6 +80,8 @@ class Front:
             raise RuntimeError(SECRET)
         lifetime = request.headers.get("x-lifetime-ms")
         expires_at = datetime.now(UTC) + timedelta(milliseconds=int(lifetime)) if lifetime else None
+        if token == "Bearer short":
+            return Session(self.probe.new_context, expires_at, _revoked)
         return Session(self.probe.new_context, expires_at, key=token or "nobody")
 
     async def _session(self, socket: WebSocket, payload: Mapping[str, Any]) -> Session:
@@ -101,6 +103,10 @@ class Front:
                 raise Unauthenticated("The token is revoked.")
 
         return Session(self.probe.new_context, expires_at, check, token or "nobody")
+
+
+async def _revoked() -> None:
+    raise Unauthenticated("The token is revoked.")
 
 
 class Wire:

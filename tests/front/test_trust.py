@@ -1,4 +1,4 @@
-"""Proves that a socket stays open to its speaker only as long as the speaker may speak."""
+"""Proves that sockets and streams stay open only as long as those who opened them may read."""
 
 from __future__ import annotations
 
@@ -24,15 +24,30 @@ async def test_who_may_speak_no_more_starts_nothing(wire: Wire, query: str) -> N
     assert await wire.receive() == {"type": "error", "id": "1", "payload": [REFUSAL]}
 
 
-async def test_a_stream_ends_when_its_speaker_may_speak_no_more(probe: Probe) -> None:
-    limits = Limits(trust=timedelta(0))
+async def test_a_socket_is_closed_when_its_speaker_may_speak_no_more(probe: Probe) -> None:
+    limits = Limits(trust=timedelta(milliseconds=20))
     async with serving(Front(probe, limits)) as server, server.open() as wire:
         await wire.introduce(checks=2)
+        await wire.subscribe("subscription { forever }")
 
-        await wire.subscribe("subscription { count(to: 3) }")
+        assert await wire.close_code() == 4403
 
-        assert (await wire.receive())["type"] == "next"
-        assert await wire.receive() == {"type": "error", "id": "1", "payload": [REFUSAL]}
+        assert wire.connection.close_reason == "Forbidden: The token is revoked."
+        await probe.closed.wait()
+
+
+@pytest.mark.parametrize("accept", ["text/event-stream", "multipart/mixed;subscriptionSpec=1.0"])
+async def test_a_stream_ends_when_its_reader_may_read_no_more(probe: Probe, accept: str) -> None:
+    front = Front(probe, Limits(trust=timedelta(milliseconds=20)))
+    headers = {"authorization": "Bearer short", "accept": accept}
+
+    answer = await front.send(
+        "POST", None, json={"query": "subscription { forever }"}, headers=headers
+    )
+
+    assert "The token is revoked." in answer.text
+    assert "UNAUTHENTICATED" in answer.text
+    assert probe.closed.is_set()
 
 
 async def test_a_stream_is_not_checked_at_every_event(wire: Wire) -> None:
