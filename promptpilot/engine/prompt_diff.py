@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,6 +13,11 @@ from promptpilot.engine.prompt_texts import PromptText, PromptVariable
 
 #: Above this product of lines, the texts are not compared line by line.
 _MOST_COMPARISONS: Final = 1_000_000
+#: Above this product of equal pairs of lines and lines they are not either: it would take seconds.
+_MOST_EFFORT: Final = 4_000_000
+#: Of longer texts `difflib` passes over lines that make up more than a hundredth.
+_SHORT: Final = 200
+_HUNDREDTH: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +37,22 @@ def changes(base: PromptText, head: PromptText) -> tuple[FieldChange, ...]:
 def unified_diff(base: str, head: str, base_name: str, head_name: str) -> str:
     """Return the unified diff of two texts, empty when they are equal.
 
-    Texts of very many lines are shown as one replacement.
+    Texts of very many lines, or of many that repeat, are shown as one replacement.
     """
     if base == head:
         return ""
     old, new = base.split("\n"), head.split("\n")
-    if len(old) * len(new) > _MOST_COMPARISONS:
+    if len(old) * len(new) > _MOST_COMPARISONS or _effort(old, new) > _MOST_EFFORT:
         return "\n".join(_replacement(old, new, base_name, head_name))
     return "\n".join(difflib.unified_diff(old, new, base_name, head_name, lineterm=""))
+
+
+def _effort(old: Sequence[str], new: Sequence[str]) -> int:
+    """Return how many steps comparing may take: each equal pair, for each line that is found."""
+    counts = Counter(new)
+    most = len(new) if len(new) < _SHORT else len(new) // _HUNDREDTH + 1
+    pairs = sum(counts[line] for line in old if counts[line] <= most)
+    return pairs * min(len(old), len(new))
 
 
 def _replacement(

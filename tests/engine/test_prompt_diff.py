@@ -116,3 +116,23 @@ def test_texts_of_very_many_lines_are_one_replacement(count: int) -> None:
 
     assert lines[:3] == ["--- 1.0.0", "+++ 2.0.0", f"@@ -1,{count} +1,{count} @@"]
     assert lines[3:] == ["-a"] * count + ["+b"] * count
+
+
+@pytest.mark.parametrize("count", [400, 5000])
+def test_texts_of_few_lines_that_repeat_are_one_replacement(count: int) -> None:
+    old, new = ["x", "y"] * (count // 2), ["x"] * 99 + ["y"] * 99
+
+    lines = unified_diff("\n".join(old), "\n".join(new), "1.0.0", "2.0.0").splitlines()
+
+    assert lines[2] == f"@@ -1,{count} +1,198 @@"
+    assert len(lines) == 3 + count + 198
+
+
+@pytest.mark.parametrize("count", [50, 300])
+def test_a_text_with_many_blank_lines_is_compared_line_by_line(count: int) -> None:
+    old = [line for number in range(count) for line in (f"Line {number}.", "")]
+    new = [*old[:20], "Another line.", *old[20:]]
+
+    lines = unified_diff("\n".join(old), "\n".join(new), "1.0.0", "1.0.1").splitlines()
+
+    assert [line for line in lines[3:] if line[0] != " "] == ["+Another line."]
