@@ -11,10 +11,12 @@ from promptpilot.engine.definition import Definition, Step
 from promptpilot.engine.fault import Fault
 from promptpilot.engine.reading import readings
 from promptpilot.engine.request_checks import check_request
+from promptpilot.engine.script_checks import check_script
 from promptpilot.engine.step_configs import (
     ConditionConfig,
     DecisionConfig,
     DelayConfig,
+    ModelProvider,
     ModelTarget,
     PromptConfig,
     RequestConfig,
@@ -150,6 +152,8 @@ def _check_model(model: ModelTarget, path: Path) -> Iterator[Fault]:
             message = f"{name} is {value}; it must be from {least} to {most}."
             yield Fault("OUT_OF_RANGE", message, (*path, "parameters", name))
     yield from _check_schema(model.parameters, (*path, "parameters", "responseSchema"))
+    if model.provider is ModelProvider.SIMULATOR:
+        yield from check_script(model.parameters.get("extra"), (*path, "parameters", "extra"))
 
 
 def _check_schema(parameters: Mapping[str, Any], path: Path) -> Iterator[Fault]:

@@ -2,7 +2,7 @@
 
 Without a script the answer is made of the request alone: text that quotes it, or a sample of the
 JSON that was asked for. A script in `parameters.extra` says what happens instead, for tests and
-demonstrations; a value that makes no sense counts as not given.
+demonstrations. Saving a workflow refuses values that make no sense; here they count as not given.
 
     text, json     the answer: as text, or as a value that is written as JSON
     chunks         the answer in pieces, which watchers see one by one
