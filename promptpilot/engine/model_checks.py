@@ -31,6 +31,7 @@ _CODES = {
     CredentialStatus.EXPIRED: "CREDENTIAL_EXPIRED",
 }
 _WAY_OUT = "make one with createModelCredential"
+_RENEW = "give it a later expiresAt with updateModelCredential, and a new secret if it needs one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,9 @@ def _refusal(target: ModelTarget, supplies: Supplies) -> _Finding | None:
     is_expired = CredentialStatus.EXPIRED in statuses
     status = CredentialStatus.EXPIRED if is_expired else CredentialStatus.REVOKED
     what = "expired" if is_expired else "was revoked"
-    message = f"The credential {rows[0].label!r} for {provider} {what}; {_WAY_OUT}."
+    way_out = _RENEW if is_expired else _WAY_OUT
+    row = rows[statuses.index(status)]
+    message = f"The credential {row.label!r} for {provider} {what}; {way_out}."
     return _Finding(_CODES[status], message)
 
 

@@ -117,6 +117,22 @@ async def test_an_expired_credential_is_none(
     assert told(await look(readiness, principal, asking(GPT))) == [("ERROR", "CREDENTIAL_EXPIRED")]
 
 
+async def test_the_credential_that_expired_is_named_and_how_it_works_again(
+    readiness: Readiness, principal: Principal, credentials: Credentials, clock: ManualClock
+) -> None:
+    await credentials.create(
+        principal, draft(label="old", expires_at=clock.now() + timedelta(days=1))
+    )
+    newest = await credentials.create(principal, draft(label="new"))
+    await credentials.revoke(principal, newest.id)
+    clock.move(days=2)
+
+    (fault,) = await look(readiness, principal, asking(GPT))
+
+    assert fault.message.startswith("The credential 'old' for OPENAI expired;")
+    assert "updateModelCredential" in fault.message
+
+
 async def test_a_refused_credential_is_a_warning(
     readiness: Readiness, principal: Principal, credentials: Credentials, clock: ManualClock
 ) -> None:
