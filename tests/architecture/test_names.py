@@ -17,6 +17,7 @@ _ACROSS = {
     "contract",
     "crash",
     "docs",
+    "fuzz",
     "story",
     "support",
     "workers",

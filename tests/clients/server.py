@@ -22,7 +22,7 @@ _LINE_BYTES = 1 << 22
 
 @dataclass
 class Server:
-    """One `promptpilot up` with data of its own. Take one from `up`."""
+    """One `promptpilot up` with data of its own. Take it from `server_in`."""
 
     commands: Commands
     settings: dict[str, str]
@@ -55,23 +55,31 @@ class Server:
             self.command.kill()
         await self.start()
 
+    def end(self) -> None:
+        """End it with kill -9."""
+        self.commands.end_all()
 
-@asynccontextmanager
-async def up(folder: Path, **settings: str) -> AsyncIterator[Server]:
-    """Give a running server with its data in `folder`; settings are named without prefix."""
+
+def server_in(folder: Path, **settings: str) -> Server:
+    """Return a server with its data in `folder`, not started; settings are named without prefix."""
     own = {
         "DATA_DIR": str(folder / "data"),
         "PORT": free_port(),
         "LEASE_SECONDS": "2",
         "LOG_FORMAT": "json",
     }
-    commands = Commands(folder)
-    server = Server(commands, own | settings)
+    return Server(Commands(folder), own | settings)
+
+
+@asynccontextmanager
+async def up(folder: Path, **settings: str) -> AsyncIterator[Server]:
+    """Give a running server with its data in `folder`."""
+    server = server_in(folder, **settings)
     try:
         await server.start()
         yield server
     finally:
-        commands.end_all()
+        server.end()
 
 
 async def converse(server: Server, script: str, *arguments: str) -> Any:
