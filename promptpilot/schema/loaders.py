@@ -8,10 +8,9 @@ read, so they live as long as one answer.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from functools import partial
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from strawberry.dataloader import DataLoader
 from tortoise.expressions import Subquery
@@ -43,48 +42,59 @@ from promptpilot.models import (
 from promptpilot.models.columns import Row
 
 R = TypeVar("R", bound=Row)
+V = TypeVar("V")
+L = TypeVar("L")
 One: TypeAlias = DataLoader[str, R | None]
 Many: TypeAlias = DataLoader[str, list[R]]
 
 _MAX_BATCH = 500
 
 
+class _Lazy(Generic[L]):
+    """A loader that is made when it is first asked for, because an answer needs few of them."""
+
+    def __init__(self, make: Callable[[_Own], L]) -> None:
+        self._make = make
+        self._name = ""
+
+    def __set_name__(self, owner: type[Loaders], name: str) -> None:
+        self._name = name
+
+    def __get__(self, loaders: Loaders, owner: type[Loaders]) -> L:
+        loader = vars(loaders)[self._name] = self._make(loaders.own)
+        return loader
+
+
 class Loaders:
     """The loaders of one answer. Without a principal everything is None or empty."""
+
+    faults = _Lazy(lambda own: _new(own.faults_of))
+    user = _Lazy(lambda own: _one(own.users))
+    access_token = _Lazy(lambda own: _one(own.access_tokens))
+    audit_entry = _Lazy(lambda own: _one(own.audit_entries))
+    workflow = _Lazy(lambda own: _one(own.workflows))
+    prompt = _Lazy(lambda own: _one(own.prompts))
+    any_prompt = _Lazy(lambda own: _one(own.all_prompts))
+    prompt_version = _Lazy(lambda own: _one(own.prompt_versions))
+    step = _Lazy(lambda own: _one(own.steps))
+    variable = _Lazy(lambda own: _one(own.variables))
+    trigger = _Lazy(lambda own: _one(own.triggers))
+    firing = _Lazy(lambda own: _one(own.firings))
+    execution = _Lazy(lambda own: _one(own.executions))
+    dead_letter = _Lazy(lambda own: _one(own.dead_letters))
+    model_credential = _Lazy(lambda own: _one(own.model_credentials))
+    steps = _Lazy(lambda own: _many(own.steps, "position"))
+    variables = _Lazy(lambda own: _many(own.variables, "position"))
+    triggers = _Lazy(lambda own: _many(own.triggers, "created_at", "id"))
+    last_triggered_at = _Lazy(lambda _: _new(_last_triggered_at))
+    step_views = _Lazy(lambda own: _by_id(own.step_views_of))
+    decision = _Lazy(lambda _: _new(_decisions))
 
     def __init__(
         self, principal: Principal | None, versions: Versions, readiness: Readiness
     ) -> None:
-        own = _Own(principal)
         self.versions = versions
-        self.faults: DataLoader[str, list[Fault]] = DataLoader(
-            partial(_faults, principal, versions, readiness), _MAX_BATCH
-        )
-        self.user = _one(own.users)
-        self.access_token = _one(own.access_tokens)
-        self.audit_entry = _one(own.audit_entries)
-        self.workflow = _one(own.workflows)
-        self.prompt = _one(own.prompts)
-        self.any_prompt = _one(own.all_prompts)
-        self.prompt_version = _one(own.prompt_versions)
-        self.step = _one(own.steps)
-        self.variable = _one(own.variables)
-        self.trigger = _one(own.triggers)
-        self.firing = _one(own.firings)
-        self.execution = _one(own.executions)
-        self.dead_letter = _one(own.dead_letters)
-        self.model_credential = _one(own.model_credentials)
-        self.steps = _many(own.steps, "position")
-        self.variables = _many(own.variables, "position")
-        self.triggers = _many(own.triggers, "created_at", "id")
-        self.last_triggered_at: DataLoader[str, datetime | None] = DataLoader(
-            _last_triggered_at, _MAX_BATCH
-        )
-        self.step_views: DataLoader[Execution, list[StepView]] = DataLoader(
-            self._views_of, _MAX_BATCH, cache_key_fn=lambda execution: execution.id
-        )
-
-        self.decision: DataLoader[str, Decision | None] = DataLoader(_decisions, _MAX_BATCH)
+        self.own = _Own(principal, versions, readiness)
 
     def forget(self) -> None:
         """Drop everything that was read, so that the next answer shows what is true then."""
@@ -114,15 +124,15 @@ class Loaders:
         steps = await self.steps.load(workflow_id) if name else []
         return next((step for step in steps if step.name == name), None)
 
-    async def _views_of(self, executions: list[Execution]) -> list[list[StepView]]:
-        views = await step_views_of(executions, self.versions)
-        return [views[execution.id] for execution in executions]
-
 
 class _Own:
     """What the caller owns; each query is made when it is asked for, because few of them are."""
 
-    def __init__(self, principal: Principal | None) -> None:
+    def __init__(
+        self, principal: Principal | None, versions: Versions, readiness: Readiness
+    ) -> None:
+        self._versions = versions
+        self._readiness = readiness
         self._workspace_id = principal.workspace_id if principal else ""
         self._user_id = principal.user_id if principal else ""
         scopes = principal.scopes if principal else None
@@ -173,14 +183,15 @@ class _Own:
     def dead_letters(self) -> QuerySet[DeadLetter]:
         return DeadLetter.filter(workspace_id=self._workspace_id)
 
+    async def faults_of(self, version_ids: list[str]) -> list[list[Fault]]:
+        # The versions are known to be the caller's.
+        found = await self._versions.get_many(version_ids)
+        definitions = [found[version_id] for version_id in version_ids]
+        return await self._readiness.faults_of(self._workspace_id, definitions)
 
-async def _faults(
-    principal: Principal | None, versions: Versions, readiness: Readiness, version_ids: list[str]
-) -> list[list[Fault]]:
-    """Find what is wrong with workflow versions that are known to be the caller's."""
-    found = await versions.get_many(version_ids)
-    definitions = [found[version_id] for version_id in version_ids]
-    return await readiness.faults_of(principal.workspace_id if principal else "", definitions)
+    async def step_views_of(self, executions: list[Execution]) -> list[list[StepView]]:
+        views = await step_views_of(executions, self._versions)
+        return [views[execution.id] for execution in executions]
 
 
 async def _last_triggered_at(trigger_ids: list[str]) -> list[datetime | None]:
@@ -209,7 +220,7 @@ def _one(rows: Callable[[], QuerySet[R]]) -> One[R]:
         found: dict[Any, R] = {row.pk: row for row in await rows().filter(id__in=known)}
         return [found.get(key) for key in keys]
 
-    return DataLoader(load, _MAX_BATCH)
+    return _new(load)
 
 
 def _many(rows: Callable[[], QuerySet[R]], *order: str) -> Many[R]:
@@ -221,4 +232,12 @@ def _many(rows: Callable[[], QuerySet[R]], *order: str) -> Many[R]:
             found[row.workflow_id].append(row)  # type: ignore[attr-defined]  # asked for by it
         return [found[key] for key in keys]
 
+    return _new(load)
+
+
+def _by_id(load: Callable[[list[R]], Awaitable[list[V]]]) -> DataLoader[R, V]:
+    return DataLoader(load, _MAX_BATCH, cache_key_fn=lambda row: row.pk)
+
+
+def _new(load: Callable[[list[str]], Awaitable[list[V]]]) -> DataLoader[str, V]:
     return DataLoader(load, _MAX_BATCH)
