@@ -24,15 +24,16 @@ async def follow(
     execution_id: str, after: int, feed: Feed
 ) -> AsyncGenerator[Sequence[ExecutionEvent], None]:
     """Yield the events after number `after` in pages, in order; end after the final one."""
+    has_read = False  # then the page has told whether its last event was the final one
     async with feed.listen(execution_id) as listener:
         while True:
             page = await read_page(execution_id, after)
             if page:
-                after = page[-1].seq
+                after, has_read = page[-1].seq, True
                 yield page
                 if is_last(page[-1].kind, page[-1].to_status):
                     return
-            elif await is_over(execution_id, after):
+            elif not has_read and await is_over(execution_id, after):
                 return
             if len(page) < PAGE_SIZE:
                 await listener.wait(LONGEST_WAIT_SECONDS)

@@ -70,6 +70,7 @@ class _Eye:
         self.is_over = False
         self._execution_id = execution_id
         self._seq = after
+        self._has_read = False
         self._relay = relay
         self._clock = clock
         self._listener = listener
@@ -93,8 +94,9 @@ class _Eye:
         page = await read_page(self._execution_id, self._seq)
         self._look_at = _now() if len(page) == PAGE_SIZE else _now() + LONGEST_WAIT_SECONDS
         if page:
+            self._has_read = True
             self.is_over = is_last(page[-1].kind, page[-1].to_status)
-        else:
+        elif not self._has_read:
             self.is_over = await is_over(self._execution_id, self._seq)
         return page
 
