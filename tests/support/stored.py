@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from promptpilot.models import Workflow, WorkflowStep, WorkflowVersion
 from promptpilot.models.database import Database, Dialect
 
@@ -24,10 +26,14 @@ async def stored(workflow: Workflow) -> Workflow:
 
 async def dump(database: Database) -> str:
     """Return everything that the database holds."""
+    return repr([*(await dump_tables(database)).values()])
+
+
+async def dump_tables(database: Database) -> dict[str, list[dict[str, Any]]]:
+    """Return every row of every table."""
     named = "SELECT name FROM sqlite_master WHERE type = 'table'"
     if database.dialect is Dialect.POSTGRES:
         named = "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'"
     tables = [row["name"] for row in await database.fetch(named)]
     # The names are those that the database itself tells.
-    statements = [f'SELECT * FROM "{each}"' for each in tables]  # noqa: S608 -- see above
-    return repr([await database.fetch(each) for each in statements])
+    return {each: await database.fetch(f'SELECT * FROM "{each}"') for each in tables}  # noqa: S608 -- see above
