@@ -3,7 +3,8 @@
 Units: the weight of a schema is the number of schemas that are applied when it is applied once;
 a reference weighs what it refers to, wherever it stands. A schema that refers to itself is
 counted once for each place that does. Its effort is the number of schemas that are applied on
-the way to any one place of a value, so schemas that refer to themselves count at every level.
+the way to any one place of a value, so schemas that refer to themselves count at every level,
+and so do the members of an `enum` that are compared one by one.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ _INSIDE: Final[tuple[tuple[_Names, _Names], ...]] = (
     (("prefixItems", "items"), ("contains", "unevaluatedItems")),
 )
 _REFERENCES = ("$ref", "$dynamicRef")
+#: How many times longer it takes to compare a list or an object than to apply a schema.
+_COMPARING = 16
 
 
 def check_weight(schema: Mapping[str, Any]) -> str | None:
@@ -146,7 +149,7 @@ class _Scale:
         if known is not None:
             return known
         self._efforts[key] = 1  # what leads back here without going deeper
-        total = 1
+        total = 1 + _compared(schema)
         for each in (*_here(schema), *self._referred(schema)):
             total = min(MAX_WEIGHT + 1, total + self.effort(each, depth))
         if depth:
@@ -178,6 +181,16 @@ class _Scale:
             name = unquote(part).replace("~1", "/").replace("~0", "~")
             place = _child(place, name)
         return place
+
+
+def _compared(schema: Mapping[str, Any]) -> int:
+    """Return the effort of the members of an `enum`; texts alone, or numbers, are looked up."""
+    members = schema.get("enum")
+    if not isinstance(members, list):
+        return 0
+    if any(isinstance(each, list | dict) for each in members):
+        return min(MAX_WEIGHT // 2, _COMPARING * len(members))
+    return len(members) if len({isinstance(each, str) for each in members}) > 1 else 0
 
 
 def _child(place: Any, name: str) -> Any:

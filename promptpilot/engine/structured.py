@@ -26,6 +26,8 @@ JSON_OBJECT: Final = "JSON_OBJECT"
 JSON_SCHEMA: Final = "JSON_SCHEMA"
 MAX_SCHEMA_BYTES: Final = 64 * 1024
 _MAX_ERRORS = 10
+#: Most effort for an answer, times its characters: what checking it may take is some seconds.
+_MAX_WORK = 500_000_000
 #: Up to this effort all errors are looked for; beyond they could be without number.
 _EASY = 200
 _MAX_WORDS = 200
@@ -64,7 +66,7 @@ def read_json(text: str, parameters: Mapping[str, Any]) -> Any:
         check_json(value)
     except InvalidInput as fault:
         raise NotAsAsked([_error(fault.path, fault.message)]) from None
-    _check(value, schema)
+    _check(value, schema, len(text))
     return value
 
 
@@ -150,10 +152,12 @@ def _starts(schema: Mapping[str, Any]) -> str:
     return {"object": "{", "array": "["}.get(kind, "{[") if isinstance(kind, str) else "{["
 
 
-def _check(value: Any, schema: Mapping[str, Any]) -> None:
+def _check(value: Any, schema: Mapping[str, Any], length: int) -> None:
     effort = schema_weight.effort(schema, schema_weight.depth_of(value))
     if effort > schema_weight.MAX_WEIGHT:
         raise NotAsAsked([_error((), "it nests deeper than its schema can be followed")])
+    if effort * length > _MAX_WORK:
+        raise NotAsAsked([_error((), "it is too long to be checked against its schema")])
     try:
         _validator(schema).validate(value)
     except jsonschema_rs.ValidationError as first:

@@ -142,6 +142,32 @@ def test_an_answer_that_a_schema_would_follow_without_end_is_refused() -> None:
     assert error["message"] == "it nests deeper than its schema can be followed"
 
 
+@pytest.mark.parametrize(
+    "heavy",
+    [
+        {"enum": [[number] for number in range(6000)]},
+        {"enum": [{"a": number} for number in range(6000)]},
+        {"enum": ["a", *range(60_000)]},
+        {"allOf": [{"pattern": "a"}] * 2000},
+    ],
+    ids=["lists", "objects", "mixed", "patterns"],
+)
+def test_a_long_answer_is_refused_that_would_take_long_to_check(heavy: dict[str, Any]) -> None:
+    text = json.dumps(["a" * 100] * 5000)
+
+    (error,) = errors_of(text, schema({"items": heavy}))
+
+    assert error["message"] == "it is too long to be checked against its schema"
+
+
+def test_a_long_answer_is_checked_against_many_words() -> None:
+    words = [f"word {number}" for number in range(6000)]
+
+    value = read_json(json.dumps(words * 5), schema({"items": {"enum": words}}))
+
+    assert value == words * 5
+
+
 def test_of_much_work_the_first_fault_is_told() -> None:
     twice = {"properties": {"x": {"$ref": "#"}}}
     text = '{"x":' * 10 + "1" + "}" * 10
