@@ -43,6 +43,8 @@ class Kind(StrEnum):
     PLATFORM_EVENT = "ev"
     SESSION = "ses"
     AUDIT_ENTRY = "aud"
+    WEBHOOK_ENDPOINT = "whe"
+    WEBHOOK_DELIVERY = "whd"
     STEP_SECRET = "sec"  # noqa: S105 -- a prefix, not a secret
 
 

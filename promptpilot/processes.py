@@ -24,6 +24,7 @@ from promptpilot.data_dir import load_or_create_secrets
 from promptpilot.errors import Unavailable
 from promptpilot.settings import Settings
 from promptpilot.stopping import Stopping
+from workers.deliveries import make_courier
 from workers.news import make_newsroom
 from workers.schedules import make_schedules
 from workers.worker import take_jobs
@@ -45,7 +46,7 @@ async def work(settings: Settings, stopping: Stopping) -> None:
 
 
 async def schedule(settings: Settings, stopping: Stopping) -> None:
-    """Fire schedules, tell triggers what became of executions, sweep for what nobody rang for."""
+    """Fire schedules, tell what became of executions, sweep for what nobody rang for."""
     require_redis(settings)
     async with AsyncExitStack() as stack:
         backbone = await open_patiently(settings, [], stack, stopping)
@@ -62,7 +63,7 @@ async def schedule(settings: Settings, stopping: Stopping) -> None:
 
 
 async def tend_triggers(backbone: Backbone, stopping: Stopping) -> None:
-    """Fire schedules and tell news until the process is to stop and what is in hand is done.
+    """Fire schedules, tell news and send them until the process is to stop and all in hand is done.
 
     Told to stop now, leave what is in hand to the other processes.
     """
@@ -70,6 +71,7 @@ async def tend_triggers(backbone: Backbone, stopping: Stopping) -> None:
         tending = [
             group.create_task(make_schedules(backbone).run(stopping), name="schedules"),
             group.create_task(make_newsroom(backbone).run(stopping), name="news"),
+            group.create_task(make_courier(backbone).run(stopping), name="deliveries"),
         ]
         urgency = group.create_task(_cancel_at_once(tending, stopping), name="tend: now")
         await asyncio.wait(tending)

@@ -1,4 +1,4 @@
-"""Tells triggers what became of executions, and what nobody has told, in a process until it stops.
+"""Tells what became of executions, and what nobody has told, in a process until it stops.
 
 Any number of processes may do so; each takes what no other has taken.
 """
@@ -13,6 +13,7 @@ import structlog
 from promptpilot import ids
 from promptpilot.backbone import Backbone
 from promptpilot.cancelling import raise_if_cancelled
+from promptpilot.engine.endpoints.outbox import Outbox
 from promptpilot.engine.launch import Launcher
 from promptpilot.engine.triggers.dispatch import Dispatcher
 from promptpilot.engine.triggers.events import EventStore
@@ -76,4 +77,4 @@ def make_newsroom(backbone: Backbone) -> Newsroom:
     launcher = Launcher(database, backbone.committer, versions, clock, max_bytes)
     store = EventStore(database, clock, max_bytes)
     dispatcher = Dispatcher(database, launcher, versions, store, backbone.bells, clock)
-    return Newsroom(News(database, dispatcher, clock), dispatcher)
+    return Newsroom(News(database, dispatcher, Outbox(clock), clock), dispatcher)

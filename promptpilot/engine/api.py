@@ -59,6 +59,7 @@ class Engine:
         self.parts = parts
         self.prompts = parts.prompts
         self.credentials = parts.credentials
+        self.endpoints = parts.endpoints
         self.previews = parts.previews
         self._waker = waker
 

@@ -15,6 +15,7 @@ from promptpilot.engine.credentials import Credentials, Prober
 from promptpilot.engine.dead_letters import DeadLetters
 from promptpilot.engine.decisions import Decisions
 from promptpilot.engine.egress.addresses import AllowList
+from promptpilot.engine.endpoints.manage import Endpoints
 from promptpilot.engine.identity_tokens import Identities
 from promptpilot.engine.launch import Launcher
 from promptpilot.engine.parts import Parts
@@ -75,9 +76,7 @@ def assemble(base: Foundation) -> Engine:
     database, clock = base.database, base.clock
     control = Control(database, clock)
     secrets = TriggerSecrets(base.vault)
-    launcher = Launcher(
-        database, base.committer, base.versions, clock, base.settings.max_input_bytes
-    )
+    launcher = _launcher(base)
     workflows = Workflows(database, clock, control, SecretStore(database, base.vault, clock))
     repeats = Repeats(database, base.committer, launcher, base.versions)
     parts = Parts(
@@ -97,6 +96,7 @@ def assemble(base: Foundation) -> Engine:
         decisions=Decisions(database, clock),
         credentials=_credentials(base),
         signing_secrets=SigningSecrets(database, base.vault, clock),
+        endpoints=Endpoints(database, base.vault, clock),
         previews=_previews(base, workflows, launcher),
         readiness=Readiness(clock, base.settings.prices, frozenset(base.environment)),
         versions=base.versions,
@@ -110,6 +110,11 @@ def assemble(base: Foundation) -> Engine:
         parts=parts,
         settings=base.settings,
     )
+
+
+def _launcher(base: Foundation) -> Launcher:
+    max_bytes = base.settings.max_input_bytes
+    return Launcher(base.database, base.committer, base.versions, base.clock, max_bytes)
 
 
 def _credentials(base: Foundation) -> Credentials:

@@ -7,9 +7,19 @@ from typing import TypeVar
 from promptpilot import ids
 from promptpilot.engine.principal import Principal
 from promptpilot.errors import NotFound
-from promptpilot.models import AccessToken, Credential, Prompt, Trigger, Workflow
+from promptpilot.models import (
+    AccessToken,
+    Credential,
+    Prompt,
+    Trigger,
+    WebhookDelivery,
+    WebhookEndpoint,
+    Workflow,
+)
 
-Owned = TypeVar("Owned", Workflow, Trigger, Prompt, AccessToken, Credential)
+Owned = TypeVar(
+    "Owned", Workflow, Trigger, Prompt, AccessToken, Credential, WebhookEndpoint, WebhookDelivery
+)
 Path = tuple[str, ...]
 
 #: Where the id stands in the arguments of most verbs.

@@ -10,6 +10,7 @@ from promptpilot.engine.control import Control
 from promptpilot.engine.credentials import Credentials
 from promptpilot.engine.dead_letters import DeadLetters
 from promptpilot.engine.decisions import Decisions
+from promptpilot.engine.endpoints.manage import Endpoints
 from promptpilot.engine.launch import Launcher
 from promptpilot.engine.ports import OutputRelay
 from promptpilot.engine.previewing import Previews
@@ -56,6 +57,7 @@ class Parts:
     decisions: Decisions
     credentials: Credentials
     signing_secrets: SigningSecrets
+    endpoints: Endpoints
     previews: Previews
     readiness: Readiness
     versions: Versions

@@ -14,11 +14,12 @@ from functools import partial
 from typing import Any, Final
 
 from promptpilot.engine.credential_secrets import context_of
+from promptpilot.engine.endpoints.secrets import endpoint_context
 from promptpilot.engine.signing_secrets import signing_context
 from promptpilot.engine.step_secrets import header_context
 from promptpilot.engine.triggers.secrets import trigger_context
 from promptpilot.engine.vault import Vault, VaultError
-from promptpilot.models import Credential, SigningSecret, StepSecret, Trigger
+from promptpilot.models import Credential, SigningSecret, StepSecret, Trigger, WebhookEndpoint
 from promptpilot.models.columns import Row
 from promptpilot.models.database import Database
 
@@ -50,6 +51,7 @@ SEALED_TABLES: Final = (
         StepSecret, ("secret_sealed",), lambda row: header_context(row.workspace_id, row.id)
     ),
     SealedTable(SigningSecret, _BOTH, lambda row: signing_context(row.workspace_id)),
+    SealedTable(WebhookEndpoint, ("secret_sealed",), endpoint_context),
     SealedTable(Trigger, _BOTH, lambda row: trigger_context(row.workspace_id, row.id)),
 )
 

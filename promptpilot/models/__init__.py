@@ -21,6 +21,7 @@ from promptpilot.models.execution import (
 from promptpilot.models.prompt import Credential, Prompt, PromptVersion
 from promptpilot.models.secret import SigningSecret, StepSecret
 from promptpilot.models.trigger import Firing, PlatformEvent, Trigger
+from promptpilot.models.webhook import WebhookDelivery, WebhookDeliveryAttempt, WebhookEndpoint
 from promptpilot.models.workflow import Workflow, WorkflowStep, WorkflowVariable, WorkflowVersion
 
 __all__ = [
@@ -45,6 +46,9 @@ __all__ = [
     "StepSecret",
     "Trigger",
     "User",
+    "WebhookDelivery",
+    "WebhookDeliveryAttempt",
+    "WebhookEndpoint",
     "Workflow",
     "WorkflowStep",
     "WorkflowVariable",

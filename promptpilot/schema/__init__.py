@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 from promptpilot.schema import (  # noqa: F401 -- their import describes enumerations
     step_enums,
     trigger_enums,
+    webhook_enums,
 )
 from promptpilot.schema.mutation import Mutation
 from promptpilot.schema.query import Query

@@ -17,7 +17,14 @@ from promptpilot.engine.fields import MAX_NAME, MAX_TAGS
 from promptpilot.engine.lifecycle import ExecutionStatus, WaitReason
 from promptpilot.engine.principal import Principal
 from promptpilot.errors import InvalidInput
-from promptpilot.models import DeadLetter, Execution, Firing, Workflow, WorkflowStep
+from promptpilot.models import (
+    DeadLetter,
+    Execution,
+    Firing,
+    WebhookDelivery,
+    Workflow,
+    WorkflowStep,
+)
 from promptpilot.models.database import Database, Dialect
 from promptpilot.schema.conditions import by_ids, by_values, is_storable, made_in
 from promptpilot.schema.enums import (
@@ -33,6 +40,7 @@ from promptpilot.schema.types.execution_input import (
     WorkflowExecutionOrder,
 )
 from promptpilot.schema.types.trigger_input import TriggerFiringFilter
+from promptpilot.schema.types.webhook_delivery import WebhookDeliveryFilter
 from promptpilot.schema.types.workflow_input import WorkflowFilter, WorkflowOrder
 
 #: Counting a longer list of executions would cost more than the number is worth.
@@ -102,6 +110,24 @@ async def firing_page(rows: QuerySet[Firing], page: PageRequest) -> Page[Firing]
     """Return a page of firings, the newest first."""
     sorting = Sorting("firings.CREATED_AT", '"firings"."created_at"', is_descending=True)
     return await page_of(rows, sorting, page)
+
+
+def deliveries(
+    principal: Principal, where: WebhookDeliveryFilter | None
+) -> QuerySet[WebhookDelivery]:
+    """Return the caller's deliveries that a filter lets through."""
+    rows = WebhookDelivery.filter(workspace_id=principal.workspace_id)
+    if not where:
+        return rows
+    return made_in(by_values(rows, "status", where.statuses), where.created_at)
+
+
+async def delivery_page(
+    rows: QuerySet[WebhookDelivery], page: PageRequest
+) -> Page[WebhookDelivery]:
+    """Return a page of deliveries, the newest first."""
+    key = '"webhook_deliveries"."created_at"'
+    return await page_of(rows, Sorting("deliveries.CREATED_AT", key, is_descending=True), page)
 
 
 async def workflows(

@@ -35,6 +35,9 @@ from promptpilot.models import (
     PromptVersion,
     Trigger,
     User,
+    WebhookDelivery,
+    WebhookDeliveryAttempt,
+    WebhookEndpoint,
     Workflow,
     WorkflowStep,
     WorkflowVariable,
@@ -83,6 +86,9 @@ class Loaders:
     execution = _Lazy(lambda own: _one(own.executions))
     dead_letter = _Lazy(lambda own: _one(own.dead_letters))
     model_credential = _Lazy(lambda own: _one(own.model_credentials))
+    webhook_endpoint = _Lazy(lambda own: _one(own.webhook_endpoints))
+    webhook_delivery = _Lazy(lambda own: _one(own.webhook_deliveries))
+    delivery_attempts = _Lazy(lambda _: _new(_delivery_attempts))
     steps = _Lazy(lambda own: _many(own.steps, "position"))
     variables = _Lazy(lambda own: _many(own.variables, "position"))
     triggers = _Lazy(lambda own: _many(own.triggers, "created_at", "id"))
@@ -180,6 +186,12 @@ class _Own:
     def model_credentials(self) -> QuerySet[Credential]:
         return Credential.filter(workspace_id=self._workspace_id)
 
+    def webhook_endpoints(self) -> QuerySet[WebhookEndpoint]:
+        return WebhookEndpoint.filter(workspace_id=self._workspace_id)
+
+    def webhook_deliveries(self) -> QuerySet[WebhookDelivery]:
+        return WebhookDelivery.filter(workspace_id=self._workspace_id)
+
     def dead_letters(self) -> QuerySet[DeadLetter]:
         return DeadLetter.filter(workspace_id=self._workspace_id)
 
@@ -198,6 +210,15 @@ async def _last_triggered_at(trigger_ids: list[str]) -> list[datetime | None]:
     executions = Execution.filter(trigger_id__in=trigger_ids).annotate(at=Max("created_at"))
     found = dict(await executions.group_by("trigger_id").values_list("trigger_id", "at"))
     return [found.get(trigger_id) for trigger_id in trigger_ids]
+
+
+async def _delivery_attempts(delivery_ids: list[str]) -> list[list[WebhookDeliveryAttempt]]:
+    """Read the attempts of deliveries that are known to be the caller's, the oldest first."""
+    rows = WebhookDeliveryAttempt.filter(delivery_id__in=delivery_ids)
+    found: defaultdict[str, list[WebhookDeliveryAttempt]] = defaultdict(list)
+    for row in await rows.order_by("number"):
+        found[row.delivery_id].append(row)
+    return [found[delivery_id] for delivery_id in delivery_ids]
 
 
 async def _decisions(step_ids: list[str]) -> list[Decision | None]:

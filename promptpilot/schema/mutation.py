@@ -13,6 +13,7 @@ from promptpilot.schema.mutations.preview import PreviewMutations
 from promptpilot.schema.mutations.prompt import PromptMutations
 from promptpilot.schema.mutations.signing_secret import SigningSecretMutations
 from promptpilot.schema.mutations.trigger import TriggerMutations
+from promptpilot.schema.mutations.webhook_endpoint import WebhookEndpointMutations
 from promptpilot.schema.mutations.workflow import WorkflowMutations
 
 
@@ -29,6 +30,7 @@ class Mutation(
     DeadLetterMutations,
     SigningSecretMutations,
     ModelCredentialMutations,
+    WebhookEndpointMutations,
     PreviewMutations,
 ):
     """All mutations."""

@@ -25,6 +25,8 @@ _LOADERS: Final[Mapping[Kind, Callable[[Loaders, str], Awaitable[Any]]]] = {
     Kind.FIRING: lambda loaders, key: loaders.firing.load(key),
     Kind.EXECUTION: lambda loaders, key: loaders.execution.load(key),
     Kind.CREDENTIAL: lambda loaders, key: loaders.model_credential.load(key),
+    Kind.WEBHOOK_ENDPOINT: lambda loaders, key: loaders.webhook_endpoint.load(key),
+    Kind.WEBHOOK_DELIVERY: lambda loaders, key: loaders.webhook_delivery.load(key),
     Kind.DEAD_LETTER: lambda loaders, key: loaders.dead_letter.load(key),
     Kind.STEP_EXECUTION: lambda loaders, key: loaders.step_view(key),
 }

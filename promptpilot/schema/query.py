@@ -26,6 +26,7 @@ from promptpilot.schema.types.execution_input import WorkflowExecutionFilter, Wo
 from promptpilot.schema.types.relay import Node
 from promptpilot.schema.types.server import ServerInfo
 from promptpilot.schema.types.workflow_input import WorkflowFilter, WorkflowOrder
+from promptpilot.schema.webhook_query import WebhookQuery
 
 
 @strawberry.type(
@@ -34,7 +35,7 @@ from promptpilot.schema.types.workflow_input import WorkflowFilter, WorkflowOrde
         " can tell which."
     )
 )
-class Query(PromptQuery):
+class Query(PromptQuery, WebhookQuery):
     """Reading."""
 
     @declare.field(description="Any object by its id.", graphql_type=Node | None)

@@ -9,6 +9,10 @@ from typing import TypeVar
 import pytest
 
 from promptpilot.engine.drafts import TriggerDraft, WebhookConfig
+from promptpilot.engine.endpoints.drafts import EndpointDraft
+from promptpilot.engine.endpoints.kinds import WebhookEventType
+from promptpilot.engine.endpoints.manage import Endpoints
+from promptpilot.engine.endpoints.secrets import EndpointSecrets
 from promptpilot.engine.principal import Principal
 from promptpilot.engine.rekeying import SEALED_TABLES, Count, Rekeying
 from promptpilot.engine.signing_secrets import SigningSecrets
@@ -19,7 +23,7 @@ from promptpilot.engine.triggers.signatures import WebhookScheme
 from promptpilot.engine.vault import Vault
 from promptpilot.engine.versions import Versions
 from promptpilot.engine.workflows import Workflows
-from promptpilot.models import Credential, StepSecret, Trigger
+from promptpilot.models import Credential, StepSecret, Trigger, WebhookEndpoint
 from promptpilot.models.database import Database, Dialect
 from tests.support.clock import ManualClock
 from tests.support.credentials import NEW_SECRET, SECRET, draft, verbs
@@ -53,6 +57,7 @@ class Sealed:
     credential_id: str = ""
     header_id: str = ""
     trigger_id: str = ""
+    endpoint_id: str = ""
 
     async def fill(self, vault: Vault) -> None:
         """Seal everything with a vault."""
@@ -63,6 +68,10 @@ class Sealed:
         await signing.rotate(self.owner, 60)
         await signing.rotate(self.owner, 60)
         trigger = await self._trigger(vault)
+        wanted = (WebhookEventType.EXECUTION_FAILED,)
+        asked = EndpointDraft(url="https://example.org", event_types=wanted)
+        endpoint, _ = await Endpoints(self.database, vault, self.clock).create(self.owner, asked)
+        self.endpoint_id = endpoint.id
         self.credential_id, self.header_id, self.trigger_id = row.id, header.id, trigger.id
 
     async def opened(self, vault: Vault) -> list[object]:
@@ -79,7 +88,8 @@ class Sealed:
             row.previous_secret_until,
         )
         called = TriggerSecrets(vault).active(kept, self.clock.now())
-        return [account.secret, headers, await store.signing_secrets(), called]
+        told = EndpointSecrets(vault).open(await WebhookEndpoint.get(id=self.endpoint_id))
+        return [account.secret, headers, await store.signing_secrets(), called, told]
 
     @property
     def _workspace(self) -> str:
@@ -148,7 +158,13 @@ async def test_fingerprints_follow_the_first_key(sealed: Sealed, database: Datab
 async def test_what_was_done_is_counted_and_not_done_twice(
     sealed: Sealed, database: Database
 ) -> None:
-    expected = {"credentials": 1, "step_secrets": 1, "signing_secrets": 2, "triggers": 2}
+    expected = {
+        "credentials": 1,
+        "step_secrets": 1,
+        "signing_secrets": 2,
+        "webhook_endpoints": 1,
+        "triggers": 2,
+    }
     rekeying = Rekeying(database, RING)
 
     first, second = await rekeying.rotate(), await rekeying.rotate()
@@ -163,7 +179,7 @@ async def test_a_survey_counts_and_changes_nothing(sealed: Sealed, database: Dat
 
     counts = await Rekeying(database, RING).survey()
 
-    assert sum(each.old for each in counts) == 6
+    assert sum(each.old for each in counts) == 7
     assert await dump(database) == before
     assert sealed.header_id
 
@@ -176,7 +192,7 @@ async def test_what_does_not_open_is_told_and_left(sealed: Sealed, database: Dat
 
     assert counts[0] == Count("credentials", 1, 0, (sealed.credential_id,))
     assert (await Credential.get(id=sealed.credential_id)).secret_sealed == damaged
-    assert [each.unopened for each in counts[1:]] == [(), (), ()]
+    assert [each.unopened for each in counts[1:]] == [()] * 4
 
 
 async def test_without_the_old_key_nothing_opens_and_nothing_is_lost(
@@ -186,7 +202,7 @@ async def test_without_the_old_key_nothing_opens_and_nothing_is_lost(
 
     counts = await Rekeying(database, AFTER).rotate()
 
-    assert [len(each.unopened) for each in counts] == [1, 1, 1, 1]
+    assert [len(each.unopened) for each in counts] == [1] * 5
     assert await dump(database) == before
     assert sealed.trigger_id
 

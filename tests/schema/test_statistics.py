@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from promptpilot import ids
 from promptpilot.clock import from_ms, to_ms
+from promptpilot.engine.endpoints.outbox import Outbox
 from promptpilot.engine.triggers.kinds import FiringOutcome
 from promptpilot.engine.triggers.news import News
 from promptpilot.models import Execution, Firing
@@ -113,7 +114,9 @@ async def test_a_trigger_tells_the_failures_in_a_row_that_were_counted(api: Api)
     rows = [(HOUR - each, 7) for each in range(3)]
     news = {"news_at": from_ms(NOW), "trigger_id": trigger_id}
     await _store(api, rows, **news, **FAILED, output=None)
-    telling = News(api.engine.database, api.engine.parts.dispatcher, api.engine.clock)
+    telling = News(
+        api.engine.database, api.engine.parts.dispatcher, Outbox(api.engine.clock), api.engine.clock
+    )
     before = (await api.run(STATS, id=trigger_id))["trigger"]["stats"]
 
     await telling.tell()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from promptpilot.engine.endpoints.outbox import Outbox
 from promptpilot.engine.triggers.news import News
 from promptpilot.engine.triggers.scheduler import Scheduler
 from promptpilot.errors import InvalidMany, Unauthenticated
@@ -268,4 +269,4 @@ async def test_all_that_is_wrong_with_a_preview_is_told_at_once(api: Api) -> Non
 async def _tell(api: Api) -> None:
     """Tell triggers how their executions ended."""
     engine = api.engine
-    await News(engine.database, engine.parts.dispatcher, engine.clock).tell()
+    await News(engine.database, engine.parts.dispatcher, Outbox(engine.clock), engine.clock).tell()

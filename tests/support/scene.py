@@ -7,6 +7,7 @@ from typing import Any
 
 from promptpilot.engine.api import Engine
 from promptpilot.engine.definition import Step
+from promptpilot.engine.endpoints.outbox import Outbox
 from promptpilot.engine.principal import Principal
 from promptpilot.engine.triggers.news import News
 from promptpilot.models import Execution, PlatformEvent, Trigger, Workflow
@@ -25,7 +26,12 @@ class Scene:
 
     def new_news(self) -> News:
         """Make something that tells news, as another process would have."""
-        return News(self.engine.database, self.engine.parts.dispatcher, self.engine.clock)
+        return News(
+            self.engine.database,
+            self.engine.parts.dispatcher,
+            Outbox(self.engine.clock),
+            self.engine.clock,
+        )
 
     async def listen(self, pattern: str, **config: Any) -> Trigger:
         """Store a trigger that hears of events and starts a workflow that completes."""

@@ -112,6 +112,11 @@ WITH t AS MATERIALIZED (
         ready_at = t.now + $3, started_at = coalesce(e.started_at, t.now),
         crashes = CASE WHEN due.status = 'RUNNING' THEN e.crashes + 1 ELSE e.crashes END,
         recovery_count = e.recovery_count + CASE WHEN due.status = 'RUNNING' THEN 1 ELSE 0 END,
+        -- A start is news only where an endpoint is told of starts.
+        news_at = CASE WHEN e.started_at IS NULL AND EXISTS (
+                SELECT 1 FROM webhook_endpoints p
+                WHERE p.workspace_id = e.workspace_id AND p.starts_since IS NOT NULL)
+            THEN t.now ELSE e.news_at END,
         last_seq = e.last_seq + CASE WHEN due.status = 'RUNNING' OR due.wait_reason = 'HANDOVER'
             THEN 0 ELSE 1 END
     FROM due, t WHERE e.id = due.id

@@ -61,6 +61,11 @@ UPDATE executions SET
     ready_at = :now + :lease_ms, started_at = coalesce(started_at, :now),
     crashes = crashes + (status = 'RUNNING'),
     recovery_count = recovery_count + (status = 'RUNNING'),
+    -- A start is news only where an endpoint is told of starts.
+    news_at = CASE WHEN started_at IS NULL AND EXISTS (
+            SELECT 1 FROM webhook_endpoints p
+            WHERE p.workspace_id = executions.workspace_id AND p.starts_since IS NOT NULL)
+        THEN :now ELSE news_at END,
     last_seq = last_seq + (NOT (status = 'RUNNING' OR wait_reason IS 'HANDOVER'))
 WHERE id = :id
 RETURNING id, workspace_id, workflow_id, workflow_version_id, workflow_revision, fence, position,

@@ -1,7 +1,8 @@
-"""Tells triggers what became of executions: their ends, and the questions that they ask people.
+"""Tells triggers and endpoints what became of executions: starts, ends, questions to people.
 
-Rules: an execution's news are taken off it in the transaction that stores the events made of them
-and counts its failure, so each is told and counted exactly once. Triggers are told afterwards.
+Rules: an execution's news are taken off it in the transaction that stores what is made of them,
+events for triggers and messages for endpoints, and counts its failure; so each is told and counted
+exactly once. Triggers are told afterwards; who sends the messages is no matter of this module.
 
 After a crash: what was stored and not told is told by `Dispatcher.finish_pending`.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from promptpilot.clock import Clock
 from promptpilot.engine.lifecycle import ExecutionStatus
@@ -37,10 +38,10 @@ WHERE news_at IS NOT NULL ORDER BY news_at, id LIMIT $1
 _LISTENING: Final = """
 SELECT workspace_id, config FROM triggers WHERE type = 'EVENT' AND workspace_id IN ({ids})
 """
-#: A retry of a DECISION step waits too, but asks nobody.
+#: A retry of a DECISION step waits too, but asks nobody. An execution starts once.
 _READ: Final = """
 SELECT e.id, e.workspace_id, e.workflow_id, w.name AS workflow_name, e.trigger_type, e.trigger_id,
-    e.depth, e.error, e.output, e.output_bytes, v.seq, v.path, v.to_status, s.step_name,
+    e.depth, e.error, e.output, e.output_bytes, v.seq, v.at, v.path, v.to_status, s.step_name,
     s.input AS asked
 FROM executions e
 JOIN execution_events v ON v.execution_id = e.id AND v.seq > e.told_seq
@@ -48,6 +49,9 @@ LEFT JOIN workflows w ON w.id = e.workflow_id
 LEFT JOIN step_executions s ON s.execution_id = e.id AND s.path = v.path
 WHERE e.id IN ({ids}) AND (
     v.path IS NULL AND v.to_status IN ('COMPLETED', 'FAILED', 'CANCELLED')
+    OR v.path IS NULL AND v.to_status = 'RUNNING' AND NOT EXISTS (
+        SELECT 1 FROM execution_events r WHERE r.execution_id = e.id AND r.seq < v.seq
+            AND r.path IS NULL AND r.to_status = 'RUNNING')
     OR v.to_status = 'WAITING' AND s.step_type = 'DECISION' AND NOT EXISTS (
         SELECT 1 FROM execution_events r WHERE r.execution_id = e.id AND r.seq = v.seq - 1
             AND r.kind = 'STEP_RETRY_SCHEDULED' AND r.path = v.path))
@@ -59,12 +63,27 @@ _TYPES: Final = (*END_TYPES.values(), DECISION_REQUIRED)
 _Rows = Sequence[Mapping[str, Any]]
 
 
+class Outgoing(Protocol):
+    """Keeps what is to be sent to other servers."""
+
+    async def wanted(self, workspace_ids: Iterable[str]) -> Mapping[str, set[str]]:
+        """Return the types that somebody is to be sent, by workspace."""
+        ...
+
+    async def store(self, tidings: Sequence[Tiding]) -> None:
+        """Store what is to be sent, within the caller's transaction; again stores nothing."""
+        ...
+
+
 class News:
     """Takes the news off executions. Any number may at any time; each takes others."""
 
-    def __init__(self, database: Database, dispatcher: Dispatcher, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, dispatcher: Dispatcher, outgoing: Outgoing, clock: Clock
+    ) -> None:
         self._database = database
         self._dispatcher = dispatcher
+        self._outgoing = outgoing
         self._clock = clock
         self._failures = Failures(database, clock)
         is_shared = database.dialect is Dialect.POSTGRES
@@ -91,21 +110,28 @@ class News:
             rows = await self._database.fetch(self._take, BATCH)
             if not rows:
                 return 0, []
-            events = await self._events(rows)
+            events = await self._make(rows)
             await PlatformEvent.bulk_create(events, ignore_conflicts=True)
             await self._failures.count(_ends(rows))
             await self._fetch(_TOLD, [row["id"] for row in rows])
             return len(rows), events
 
-    async def _events(self, rows: _Rows) -> list[PlatformEvent]:
-        """Return the events that some trigger could listen to; no others are made."""
-        wanted = await self._wanted({row["workspace_id"] for row in rows})
-        heard = [row["id"] for row in rows if row["workspace_id"] in wanted]
+    async def _make(self, rows: _Rows) -> list[PlatformEvent]:
+        """Store messages; return the events that some trigger could listen to, and no others."""
+        workspaces = {row["workspace_id"] for row in rows}
+        wanted, sent = await self._wanted(workspaces), await self._outgoing.wanted(workspaces)
+        heard = [row["id"] for row in rows if row["workspace_id"] in wanted.keys() | sent.keys()]
         if not heard:
             return []
         now = self._clock.now()
         tidings = [Tiding.of(row) for row in await self._fetch(_READ, heard)]
-        return [event_of(each, now) for each in tidings if each.type in wanted[each.workspace_id]]
+        if messages := [each for each in tidings if each.type in sent.get(each.workspace_id, ())]:
+            await self._outgoing.store(messages)
+        return [
+            event_of(each, now)
+            for each in tidings
+            if each.type in wanted.get(each.workspace_id, ())
+        ]
 
     async def _wanted(self, workspace_ids: Iterable[str]) -> Mapping[str, set[str]]:
         """Return the types that triggers listen to, by workspace."""

@@ -1,4 +1,4 @@
-"""Makes platform events of what executions tell: that they ended, or ask a person.
+"""Makes platform events of what executions tell: that they began or ended, or ask a person.
 
 Rules: an event is named after the execution's own event, so the same news make the same event. Of
 an output only what is small is told; the whole is read by the execution's id.
@@ -12,11 +12,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from promptpilot import ids
+from promptpilot.clock import from_ms
 from promptpilot.engine.launch import request_digest
 from promptpilot.engine.previews import cut
 from promptpilot.json_values import load_json
 from promptpilot.models import PlatformEvent
 
+#: Told to endpoints alone, and only where one wants to know.
+STARTED: Final = "execution.started"
 DECISION_REQUIRED: Final = "execution.decision_required"
 #: The type that tells of an end, by the status that it ended in.
 END_TYPES: Final[Mapping[str, str]] = {
@@ -31,11 +34,13 @@ _MAX_QUESTION_BYTES: Final = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Tiding:
-    """One thing that an execution tells: its end, or a question."""
+    """One thing that an execution tells: its start, its end, or a question."""
 
     workspace_id: str
     execution_id: str
+    workflow_id: str
     seq: int
+    at: datetime
     depth: int
     type: str
     payload: dict[str, Any]
@@ -48,15 +53,16 @@ class Tiding:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Tiding:
         """Return what a row tells: an execution, one event of it, and the step that waits."""
-        end_type = END_TYPES.get(row["to_status"])
-        payload = _subject(row) | (_question(row) if end_type is None else _end(row))
+        told_type = _type(row)
         return cls(
-            row["workspace_id"],
-            row["id"],
-            row["seq"],
-            row["depth"],
-            end_type or DECISION_REQUIRED,
-            payload,
+            workspace_id=row["workspace_id"],
+            execution_id=row["id"],
+            workflow_id=row["workflow_id"],
+            seq=row["seq"],
+            at=from_ms(row["at"]),
+            depth=row["depth"],
+            type=told_type,
+            payload=_subject(row) | _more(told_type, row),
         )
 
 
@@ -72,6 +78,18 @@ def event_of(tiding: Tiding, now: datetime) -> PlatformEvent:
         depth=tiding.depth + 1,
         created_at=now,
     )
+
+
+def _type(row: Mapping[str, Any]) -> str:
+    if row["path"] is not None:
+        return DECISION_REQUIRED
+    return END_TYPES.get(row["to_status"], STARTED)
+
+
+def _more(told_type: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    if told_type == STARTED:
+        return {}
+    return _question(row) if told_type == DECISION_REQUIRED else _end(row)
 
 
 def _subject(row: Mapping[str, Any]) -> dict[str, Any]:

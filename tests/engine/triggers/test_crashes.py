@@ -9,6 +9,7 @@ import pytest
 
 from promptpilot.engine.api import Engine
 from promptpilot.engine.assembly import Foundation, assemble
+from promptpilot.engine.endpoints.outbox import Outbox
 from promptpilot.engine.launch import Launched, Launcher, LaunchRequest
 from promptpilot.engine.principal import Principal
 from promptpilot.engine.triggers.news import News
@@ -124,7 +125,7 @@ async def test_news_that_were_cut_off_are_told_and_counted_once(
     await _fail(scene, cause)
     dying, database = breaking(foundation, point)
     try:
-        await News(database, dying.parts.dispatcher, foundation.clock).tell()
+        await _news(dying, database).tell()
     except Crash:
         scene.bench.clock.move(seconds=PATIENCE_SECONDS)
 
@@ -141,3 +142,7 @@ async def _fail(scene: Scene, cause: Trigger) -> None:
     """Let a trigger start an execution that fails."""
     await scene.engine.run_trigger(scene.principal, cause.id)
     await scene.run_all()
+
+
+def _news(engine: Engine, database: BreakingDatabase) -> News:
+    return News(database, engine.parts.dispatcher, Outbox(engine.clock), engine.clock)

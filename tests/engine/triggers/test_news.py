@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from promptpilot import ids
+from promptpilot.engine.endpoints.outbox import Outbox
 from promptpilot.engine.principal import Principal
 from promptpilot.engine.triggers.dispatch import Dispatcher
 from promptpilot.engine.triggers.news import BATCH, News
@@ -193,7 +194,9 @@ async def test_no_event_waits_for_another_to_be_told(scene: Scene) -> None:
     await scene.play(transform("a"))
 
     async with asyncio.timeout(5):
-        count = await News(scene.engine.database, Meeting(), scene.engine.clock).tell()
+        count = await News(
+            scene.engine.database, Meeting(), Outbox(scene.engine.clock), scene.engine.clock
+        ).tell()
 
     assert count == 2
 
