@@ -32,8 +32,8 @@ WAKE_JOB = "wake"
 HEALTH_KEY = "pp:worker-health"
 #: Says who rings because something became due, and whether a job was laid into the queue.
 DOOR_CHANNEL = "pp:door"
-#: Says who rings and which executions have new events, parted by spaces; what begins with the
-#: mark names a running step whose output grew.
+#: Says who rings and which executions have new events, or workspaces executions with new statuses,
+#: parted by spaces; what begins with the mark names a running step whose output grew.
 FEED_CHANNEL = "pp:feed"
 OUTPUT_MARK = "~"
 #: Its absence says that Redis lost its data, and with it the rings.
@@ -126,10 +126,12 @@ class RedisBells:
         self._is_due = True
         self._rung.set()
 
-    def ring(self, execution_id: str) -> None:
-        """Ring for everybody who listens to `execution_id`, here and elsewhere."""
-        self._feed.ring(execution_id)
+    def ring(self, execution_id: str, workspace_id: str | None = None) -> None:
+        """Ring for everybody who listens to the execution or the workspace, here and elsewhere."""
+        self._feed.ring(execution_id, workspace_id)
         self._news[execution_id] = None
+        if workspace_id is not None:
+            self._news[workspace_id] = None  # once for all that is sent together
         self._rung.set()
 
     def listen(self, execution_id: str) -> AbstractAsyncContextManager[Listener]:

@@ -10,6 +10,7 @@ PromptPilotError(code)
 │   ├── PermissionDenied   the caller may see the object but not do this
 │   ├── NotFound           no such object, or the caller may not know that it exists
 │   ├── Conflict           somebody changed the object in between
+│   ├── CursorExpired      the point of a feed to go on from is too old, or unknown
 │   ├── InvalidStatus      the object's status forbids this
 │   ├── CredentialUnavailable a model provider cannot be used with the credentials at hand
 │   ├── IdempotencyMismatch the key was used before with different arguments
@@ -111,6 +112,12 @@ class Conflict(CallerError):
     ) -> None:
         super().__init__(message, path)
         self.current_revision = current_revision
+
+
+class CursorExpired(CallerError):
+    """The point of a feed to go on from is too old, or unknown; what came after it is not told."""
+
+    code: ClassVar[str] = "CURSOR_EXPIRED"
 
 
 class InvalidStatus(CallerError):

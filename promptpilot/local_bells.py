@@ -37,10 +37,11 @@ class LocalFeed:
     def __len__(self) -> int:
         return sum(len(ears) for ears in self._ears.values())
 
-    def ring(self, execution_id: str) -> None:
-        """Ring for everybody here who listens to `execution_id`."""
-        for ear in self._ears.get(execution_id, ()):
-            ear.hear()
+    def ring(self, execution_id: str, workspace_id: str | None = None) -> None:
+        """Ring for everybody here who listens to the execution, or to the workspace."""
+        for name in (execution_id, workspace_id):
+            for ear in self._ears.get(name or "", ()):
+                ear.hear()
 
     def ring_all(self) -> None:
         """Ring for every listener: rings may have been missed."""

@@ -13,6 +13,7 @@ from typing import Any
 from promptpilot.clock import Clock
 from promptpilot.engine.access import SignedIn
 from promptpilot.engine.drafts import TriggerChange, TriggerDraft, WorkflowChange, WorkflowDraft
+from promptpilot.engine.execution_feed import ExecutionFeed
 from promptpilot.engine.launch import Launched
 from promptpilot.engine.parts import EngineSettings, Parts
 from promptpilot.engine.ports import Feed, Waker
@@ -54,6 +55,7 @@ class Engine:
         self.database = database
         self.clock = clock
         self.feed = feed
+        self.execution_feed = ExecutionFeed(database, feed, clock)
         self.outputs = parts.outputs
         self.settings = settings
         self.parts = parts
@@ -150,7 +152,7 @@ class Engine:
         """
         cancelled = await self.parts.workflows.delete(principal, id, cancel_running=cancel_running)
         for execution_id in cancelled:
-            self.feed.ring(execution_id)
+            self.feed.ring(execution_id, principal.workspace_id)
         return id
 
     # Triggers
@@ -233,7 +235,7 @@ class Engine:
     ) -> None:
         """Stop an execution. Raise NotFound, and InvalidStatus when it is final."""
         await self.parts.control.cancel(principal.workspace_id, id, reason)
-        self.feed.ring(id)
+        self.feed.ring(id, principal.workspace_id)
 
     @needs(Scope.RUN)
     async def pause_execution(self, principal: Principal, id: str) -> None:
@@ -242,7 +244,7 @@ class Engine:
         Raises NotFound, and InvalidStatus when it is final.
         """
         await self.parts.control.pause(principal.workspace_id, id)
-        self.feed.ring(id)
+        self.feed.ring(id, principal.workspace_id)
 
     @needs(Scope.RUN)
     async def resume_execution(self, principal: Principal, id: str) -> None:
@@ -251,7 +253,7 @@ class Engine:
         Raises NotFound, and InvalidStatus when it is final.
         """
         await self.parts.control.resume(principal.workspace_id, id)
-        self.feed.ring(id)
+        self.feed.ring(id, principal.workspace_id)
         self._waker.wake()
 
     @needs(Scope.RUN)

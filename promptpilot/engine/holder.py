@@ -67,11 +67,14 @@ class Holder:
         self._lease.is_given_up = entry.status is not ExecutionStatus.RUNNING
         writing = ledger.submit(self._tools.committer, entry)
         recorded = ledger.confirm(entry, await self.undisturbed(writing))
-        self._last_seq = recorded.last_seq
+        is_first, self._last_seq = self._last_seq == self._claimed.last_seq, recorded.last_seq
         self._lease.is_pause_requested = recorded.is_pause_requested
         if recorded.is_cancel_requested:
             self._lease.is_cancel_requested = True
-        self._tools.feed.ring(self._claimed.id)
+        # The claim changed the status as well, but did not ring.
+        has_status = is_first or entry.status is not ExecutionStatus.RUNNING
+        workspace_id = self._claimed.workspace_id if has_status else None
+        self._tools.feed.ring(self._claimed.id, workspace_id)
         return recorded
 
     async def try_record(self, entry: Entry) -> Recorded | None:

@@ -79,10 +79,23 @@ VALUES ($1, $2, $3, $4, $5, $6)
 """
 _WAKE = "UPDATE executions SET ready_at = $2 WHERE id = $1 AND status = 'WAITING'"
 _WAKE_LATER = "UPDATE executions SET paused_ready_at = $2 WHERE id = $1 AND status = 'PAUSED'"
-_TOLD = "UPDATE executions SET last_seq = $2 WHERE id = $1"
+_TOLD = {
+    Dialect.POSTGRES: """
+UPDATE executions SET last_seq = $2,
+    feed_position = greatest(feed_position, pg_current_xact_id()::text::bigint) WHERE id = $1
+""",
+    Dialect.SQLITE: "UPDATE executions SET last_seq = $2 WHERE id = $1",
+}
 _TELL = """
 INSERT INTO execution_events (execution_id, seq, kind, at, path, attempt, from_status, to_status)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+"""
+#: SQLite numbers entries itself where no position is given.
+_ENTER_FEED = """
+INSERT INTO execution_feed (workspace_id, position, execution_id, seq)
+SELECT e.workspace_id, e.feed_position, e.id, v.seq
+FROM executions e JOIN execution_events v ON v.execution_id = e.id
+WHERE e.id = $1 AND v.seq > $2 AND v.kind = 'EXECUTION_STATUS_CHANGED'
 """
 
 
@@ -252,7 +265,9 @@ class Interventions:
             await self._database.execute(
                 _TELL, execution_id, seq, draft.kind.value, found.now, *row
             )
-        await self._database.execute(_TOLD, execution_id, found.last_seq + len(told))
+        told_sql = _TOLD[self._database.dialect]
+        await self._database.execute(told_sql, execution_id, found.last_seq + len(told))
+        await self._database.execute(_ENTER_FEED, execution_id, found.last_seq)
 
     async def _now(self) -> int:
         """Return the instant on the clock by which executions are claimed and written."""

@@ -39,14 +39,17 @@ class Listener(Protocol):
 
 
 class Feed(Protocol):
-    """Tells subscribers that an execution has new events."""
+    """Tells subscribers that an execution, or some execution of a workspace, has new events."""
 
-    def ring(self, execution_id: str) -> None:
-        """Ring for everybody who listens to `execution_id`."""
+    def ring(self, execution_id: str, workspace_id: str | None = None) -> None:
+        """Ring for everybody who listens to the execution or, after a new status, the workspace."""
         ...
 
     def listen(self, execution_id: str) -> AbstractAsyncContextManager[Listener]:
-        """Listen from entering the context on: rings from then on end a wait."""
+        """Listen from entering the context on: rings from then on end a wait.
+
+        The id of a workspace stands for the statuses of all its executions.
+        """
         ...
 
 

@@ -152,7 +152,7 @@ async def _bury(claimed: Claimed, tools: Tools, code: int) -> None:
     except LeaseLost:
         log.info("execution.lost", execution_id=claimed.id, fence=claimed.fence)
         return
-    tools.feed.ring(claimed.id)
+    tools.feed.ring(claimed.id, claimed.workspace_id)
     log.error("execution.dead_lettered", execution_id=claimed.id, exit_code=code)
 
 

@@ -44,6 +44,8 @@ class Execution(Row):
     step_started_at: datetime | None = InstantField(null=True)
     attempt_started_at: datetime | None = InstantField(null=True)
     last_seq: int = fields.BigIntField(default=0)
+    #: Position of its newest entry in the feed, on PostgreSQL.
+    feed_position: int | None = fields.BigIntField(null=True)
     #: When a sweeper last rang for it.
     dispatched_at: datetime = InstantField()
     cancel_requested_at: datetime | None = InstantField(null=True)
@@ -164,6 +166,21 @@ class ExecutionEvent(Row):
 
     class Meta:
         table = "execution_events"
+
+
+class FeedEntry(Row):
+    """An event of a status change, at its place in the feed of its workspace.
+
+    Rows are only ever added, before those that no reader can have seen.
+    """
+
+    workspace_id: str = KeyField()
+    position: int = fields.BigIntField()
+    execution_id: str = fields.TextField()
+    seq: int = fields.BigIntField()
+
+    class Meta:
+        table = "execution_feed"
 
 
 class Decision(Row):

@@ -40,6 +40,7 @@ _HOMES: Final[Mapping[str, str]] = {
     "WebhookDelivery": "webhook_delivery",
     "WebhookDeliveryConnection": "webhook_delivery",
     "ExecutionEvent": "event",
+    "ExecutionStatusChanged": "event",
     "WorkflowConnection": "connections",
     "WorkflowExecutionConnection": "connections",
     "DeadLetterConnection": "connections",

@@ -1,8 +1,8 @@
-"""Live feeds: the stored events of an execution, then the ones to come, with output if asked."""
+"""Live feeds: of one execution, with output if asked, and of the statuses of all executions."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Annotated
 
@@ -10,7 +10,9 @@ import strawberry
 
 from promptpilot import models as rows
 from promptpilot.engine.api import Engine
+from promptpilot.engine.execution_feed import StatusChange, Wanted
 from promptpilot.engine.feed import decode_cursor, follow
+from promptpilot.engine.lifecycle import ExecutionStatus
 from promptpilot.engine.watching import Item, watch
 from promptpilot.errors import NotFound
 from promptpilot.schema import declare
@@ -66,6 +68,48 @@ class Subscription:
                 if isinstance(item, rows.ExecutionEvent):
                     context.loaders.forget()  # an event shows its execution as it is now
                 yield item
+
+    @declare.subscription(
+        description=(
+            "Status changes of all executions that match, of the caller. Without `after` it"
+            " begins now; with it, at that point of the last 24 hours (older: GraphQL error with"
+            " code CURSOR_EXPIRED; read `executions` and begin anew). Never completes."
+        ),
+        graphql_type=link("ExecutionStatusChanged"),
+    )
+    @staticmethod
+    async def execution_feed(
+        info: Info,
+        workflow_ids: Annotated[
+            list[strawberry.ID] | None,
+            strawberry.argument(description="Of these workflows; all if not given."),
+        ] = strawberry.UNSET,
+        statuses: Annotated[
+            list[ExecutionStatus] | None,
+            strawberry.argument(description="Changes into any of these; all if not given."),
+        ] = strawberry.UNSET,
+        after: Annotated[
+            str | None,
+            strawberry.argument(
+                description="Cursor of the last event seen; only new events if not given."
+            ),
+        ] = strawberry.UNSET,
+    ) -> AsyncGenerator[StatusChange, None]:
+        context = info.context
+        workspace_id = context.require().workspace_id
+        wanted = Wanted(_chosen(workflow_ids), _chosen(statuses))
+        feed = context.engine.execution_feed
+        place = await feed.start(workspace_id, given(after))
+        async with aclosing(feed.follow(workspace_id, place, wanted)) as changes:
+            async for change in changes:
+                context.loaders.forget()
+                yield change
+
+
+def _chosen(values: Sequence[str] | None) -> frozenset[str] | None:
+    """Return what is to be shown; None for everything."""
+    chosen = given(values)
+    return None if chosen is None else frozenset(chosen)
 
 
 async def _stored(engine: Engine, execution_id: str, after: int) -> AsyncGenerator[Item, None]:

@@ -28,7 +28,7 @@ class DeafFeed:
     def __init__(self) -> None:
         self.waits = 0
 
-    def ring(self, execution_id: str) -> None:
+    def ring(self, execution_id: str, workspace_id: str | None = None) -> None:
         """Ring unheard."""
 
     @asynccontextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self
@@ -67,7 +67,9 @@ class Caller:
         data: dict[str, Any] = body["data"]
         return data
 
-    async def subscribe(self, document: str, **variables: Any) -> AsyncIterator[dict[str, Any]]:
+    async def subscribe(
+        self, document: str, **variables: Any
+    ) -> AsyncGenerator[dict[str, Any], None]:
         """Yield what a subscription sends until it completes.
 
         Raises `ConnectionClosed` when the server goes away in the middle.

@@ -27,10 +27,10 @@ class FakeFeed(LocalFeed):
         super().__init__()
         self.rung: list[str] = []
 
-    def ring(self, execution_id: str) -> None:
+    def ring(self, execution_id: str, workspace_id: str | None = None) -> None:
         """Ring and remember."""
         self.rung.append(execution_id)
-        super().ring(execution_id)
+        super().ring(execution_id, workspace_id)
 
 
 @dataclass

@@ -28,6 +28,8 @@ from promptpilot.engine.events import EventKind
 from promptpilot.engine.sql import statements
 from promptpilot.models.address import Dialect
 
+_CHANGE = EventKind.EXECUTION_STATUS.value
+
 
 class Group:
     """The writes of one transaction, at one instant. Lives inside the ledger's thread."""
@@ -60,6 +62,9 @@ class Group:
         for name, rows in self._gathered.items():
             if rows:
                 self._all(name, {"rows": orjson.dumps(rows).decode()})
+        changes = [row for row in self._gathered["events"] if row["kind"] == _CHANGE]
+        if changes:
+            self._all("feed", {"rows": orjson.dumps(changes).decode()})
 
     def _open(self, opening: Opening) -> int | None:
         firing = opening.firing or {}
@@ -148,7 +153,7 @@ class Group:
         ]
 
     def _gather_status(self, id: str, seq: int, before: str | None, after: str) -> None:
-        told = {"execution_id": id, "seq": seq, "kind": EventKind.EXECUTION_STATUS.value}
+        told = {"execution_id": id, "seq": seq, "kind": _CHANGE}
         self._gathered["events"].append({**told, "from_status": before, "to_status": after})
 
     def _one(self, name: str, values: Columns) -> Any:

@@ -1,5 +1,6 @@
 -- The ledger's statements for PostgreSQL. A statement takes a whole group of writes as JSON and is
--- one commit. `now` is the database's clock unless the last parameter says otherwise.
+-- one commit. `now` is the database's clock unless the last parameter says otherwise. Whatever
+-- locks an execution lifts `feed_position`, so that its entries in the feed keep their order.
 
 -- open: Stores new executions ($1) with their first event, and the steps ($2) and events ($3) that they take over, each at most once for its key, firing or dead letter. Returns (id, now) of those stored.
 WITH o AS MATERIALIZED (
@@ -52,20 +53,20 @@ WITH o AS MATERIALIZED (
     INSERT INTO executions (id, workspace_id, workflow_id, workflow_version_id, workflow_revision,
         status, wait_reason, ready_at, deadline_at, position, last_seq, trigger_type, trigger_id,
         firing_id, trigger_data, prompt_versions, started_by, idempotency_key, retry_of_id, depth, input,
-        created_at)
+        feed_position, created_at)
     SELECT o.id, o.workspace_id, o.workflow_id, o.workflow_version_id, o.workflow_revision,
         o.status, o.wait_reason, t.now + o.start_in_ms,
         t.now + o.start_in_ms + o.deadline_in_ms, o.position, 1 + o.event_count, o.trigger_type,
         o.trigger_id,
         o.firing_id, o.trigger_data, o.prompt_versions, o.started_by, o.idempotency_key, o.retry_of_id, o.depth, o.input,
-        t.now
+        pg_current_xact_id()::text::bigint, t.now
     FROM o, t
     WHERE (NOT o.has_key OR o.id IN (SELECT result_id FROM k))
         AND (NOT o.has_firing OR o.id IN (SELECT execution_id FROM f))
         AND (o.dead_letter_id IS NULL OR o.id IN (SELECT replay_execution_id FROM r))
         AND (o.queued_firing_id IS NULL OR o.id IN (SELECT execution_id FROM q))
     ON CONFLICT (id) DO NOTHING
-    RETURNING id, status, retry_of_id
+    RETURNING id, workspace_id, feed_position, status, retry_of_id
 ), s AS (
     INSERT INTO step_executions (execution_id, path, position, step_id, step_name, step_type,
         status, skip_reason, attempt, fence, attempt_started_at, finished_at, input, output,
@@ -88,6 +89,9 @@ WITH o AS MATERIALIZED (
 ), v AS (
     INSERT INTO execution_events (execution_id, seq, kind, at, to_status)
     SELECT e.id, 1, 'EXECUTION_STATUS_CHANGED', t.now, e.status FROM e, t
+), n AS (
+    INSERT INTO execution_feed (workspace_id, position, execution_id, seq)
+    SELECT e.workspace_id, e.feed_position, e.id, 1 FROM e
 ), w AS (
     INSERT INTO execution_events
         (execution_id, seq, kind, at, path, attempt, from_status, to_status)
@@ -118,7 +122,8 @@ WITH t AS MATERIALIZED (
                 WHERE p.workspace_id = e.workspace_id AND p.starts_since IS NOT NULL)
             THEN t.now ELSE e.news_at END,
         last_seq = e.last_seq + CASE WHEN due.status = 'RUNNING' OR due.wait_reason = 'HANDOVER'
-            THEN 0 ELSE 1 END
+            THEN 0 ELSE 1 END,
+        feed_position = greatest(e.feed_position, pg_current_xact_id()::text::bigint)
     FROM due, t WHERE e.id = due.id
     RETURNING e.id, e.workspace_id, e.workflow_id, e.workflow_version_id, e.workflow_revision,
         e.fence, e.position, e.current_path, e.current_attempt, e.step_started_at,
@@ -126,10 +131,14 @@ WITH t AS MATERIALIZED (
         e.cancel_requested_at IS NOT NULL AS is_cancel_requested,
         e.pause_requested_at IS NOT NULL AS is_pause_requested, e.deadline_at, e.trigger_type,
         e.trigger_id, e.trigger_data, e.prompt_versions, e.input, e.created_at, t.now, e.priority,
-        due.status AS from_status, due.wait_reason AS from_reason
+        e.feed_position, due.status AS from_status, due.wait_reason AS from_reason
 ), v AS (
     INSERT INTO execution_events (execution_id, seq, kind, at, from_status, to_status)
     SELECT u.id, u.last_seq, 'EXECUTION_STATUS_CHANGED', u.now, u.from_status, 'RUNNING' FROM u
+    WHERE NOT (u.from_status = 'RUNNING' OR coalesce(u.from_reason = 'HANDOVER', false))
+), n AS (
+    INSERT INTO execution_feed (workspace_id, position, execution_id, seq)
+    SELECT u.workspace_id, u.feed_position, u.id, u.last_seq FROM u
     WHERE NOT (u.from_status = 'RUNNING' OR coalesce(u.from_reason = 'HANDOVER', false))
 )
 SELECT u.id, u.workspace_id, u.workflow_id, u.workflow_version_id, u.workflow_revision, u.fence,
@@ -182,7 +191,8 @@ WITH w AS MATERIALIZED (
         has_unknown_cost = e.has_unknown_cost OR w.has_unknown_cost,
         finished_at = CASE WHEN w.is_final THEN t.now END,
         news_at = CASE WHEN w.has_news THEN t.now ELSE e.news_at END,
-        last_seq = e.last_seq + w.event_count
+        last_seq = e.last_seq + w.event_count,
+        feed_position = greatest(e.feed_position, pg_current_xact_id()::text::bigint)
     FROM w, t
     WHERE e.id = w.id AND e.fence = w.fence AND e.status = 'RUNNING'
         AND e.last_seq = w.expected_seq
@@ -192,7 +202,8 @@ WITH w AS MATERIALIZED (
                 OR w.status = 'RUNNING' AND w.current_attempt = 1 THEN
                 e.pause_requested_at IS NULL AND e.cancel_requested_at IS NULL
             ELSE true END
-    RETURNING e.id, e.workspace_id, e.workflow_id, w.expected_seq, e.last_seq, t.now,
+    RETURNING e.id, e.workspace_id, e.workflow_id, e.feed_position, w.expected_seq, e.last_seq,
+        t.now,
         e.cancel_requested_at IS NOT NULL AS is_cancel_requested,
         e.pause_requested_at IS NOT NULL AS is_pause_requested
 ), s AS (
@@ -249,6 +260,11 @@ WITH w AS MATERIALIZED (
     FROM json_to_recordset($4::json) AS v(execution_id text, number bigint, kind text, path text,
         attempt bigint, from_status text, to_status text, data json)
     JOIN u ON u.id = v.execution_id
+), n AS (
+    INSERT INTO execution_feed (workspace_id, position, execution_id, seq)
+    SELECT u.workspace_id, u.feed_position, u.id, u.expected_seq + v.number
+    FROM json_to_recordset($4::json) AS v(execution_id text, number bigint, kind text)
+    JOIN u ON u.id = v.execution_id WHERE v.kind = 'EXECUTION_STATUS_CHANGED'
 )
 SELECT u.id, u.now, u.last_seq, u.is_cancel_requested, u.is_pause_requested FROM u;
 

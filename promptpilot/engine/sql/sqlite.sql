@@ -168,6 +168,12 @@ SELECT value ->> 'execution_id', value ->> 'seq', value ->> 'kind', :now, value 
     value ->> 'attempt', value ->> 'from_status', value ->> 'to_status', value ->> 'data'
 FROM json_each(:rows);
 
+-- feed: Stores changes of executions' status, of the events in :rows, in the feeds of their workspaces.
+INSERT INTO execution_feed (workspace_id, execution_id, seq)
+SELECT e.workspace_id, e.id, value ->> 'seq'
+FROM json_each(:rows) v JOIN executions e ON e.id = value ->> 'execution_id'
+WHERE value ->> 'kind' = 'EXECUTION_STATUS_CHANGED' ORDER BY v.key;
+
 -- dead_letter: Opens a dead letter.
 INSERT INTO dead_letters (id, workspace_id, workflow_id, execution_id, status, error, error_code,
     created_at)

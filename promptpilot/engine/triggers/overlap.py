@@ -87,4 +87,4 @@ class Overlaps:
         with suppress(InvalidStatus, NotFound):  # it has ended meanwhile
             reason = "The next time of its trigger has come."
             await self._control.cancel(workspace_id, execution_id, reason)
-            self._feed.ring(execution_id)
+            self._feed.ring(execution_id, workspace_id)

@@ -10,6 +10,7 @@ from strawberry import Parent
 from promptpilot import ids
 from promptpilot import models as rows
 from promptpilot.engine.events import EventKind
+from promptpilot.engine.execution_feed import StatusChange
 from promptpilot.engine.feed import encode_cursor
 from promptpilot.engine.lifecycle import ExecutionStatus, StepStatus
 from promptpilot.engine.progress import AttemptView, StepView
@@ -64,7 +65,9 @@ class ExecutionStatusChanged(ExecutionEvent):
 
     @declare.field(description="Opaque position.")
     @staticmethod
-    def cursor(root: Parent[rows.ExecutionEvent]) -> str:
+    def cursor(root: Parent[rows.ExecutionEvent | StatusChange]) -> str:
+        if isinstance(root, StatusChange):
+            return root.cursor
         return encode_cursor(root.execution_id, root.seq)
 
     @declare.field(description="From 1, without gaps within the execution.")
@@ -228,7 +231,7 @@ class StepOutputAppended(ExecutionEvent):
 
 
 def _tells(obj: object, kind: EventKind) -> bool:
-    return isinstance(obj, rows.ExecutionEvent) and obj.kind == kind
+    return isinstance(obj, rows.ExecutionEvent | StatusChange) and obj.kind == kind
 
 
 async def _step(event: rows.ExecutionEvent | OutputAppended, info: Info) -> StepView | None:
