@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import redis
 from websockets.exceptions import ConnectionClosed
 
 from tests.story.owner import Event, told
 from tests.story.triage import WHOLE, Triage
 from tests.support.installation import Installation
+from tests.support.redis import RedisServer
 
 pytestmark = [pytest.mark.xdist_group("story"), pytest.mark.timeout(120)]
 
@@ -42,6 +44,24 @@ async def test_a_subscription_goes_on_when_the_worker_is_killed_and_another_take
     assert told(events) == WHOLE
     assert [event["sequence"] for event in events] == list(range(1, len(WHOLE) + 2))
     assert [event["attempt"]["error"]["code"] for event in retries] == ["WORKER_LOST"]
+
+
+async def test_a_subscription_goes_on_while_redis_forgets_and_dies(
+    triage: Triage, redis_server: RedisServer
+) -> None:
+    execution_id = await triage.start()
+    events: list[Event] = []
+    async for event in triage.watch(execution_id):
+        events.append(event)
+        if told([event]) == [("extract", "RUNNING")]:
+            with redis.Redis.from_url(redis_server.url) as client:
+                client.flushall()
+        if told([event]) == [("looks_like_a_bug", "RUNNING")]:
+            redis_server.kill()
+    redis_server.start()
+
+    assert told(events) == WHOLE
+    assert [event["sequence"] for event in events] == list(range(1, len(WHOLE) + 1))
 
 
 async def test_a_subscription_goes_on_after_a_restart_of_the_server_without_gap_or_repetition(
