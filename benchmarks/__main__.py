@@ -2,6 +2,8 @@
 
 Usage: python -m benchmarks [--count 5000] [--connections 32] [--only sqlite|postgres]
        python -m benchmarks graphql [--count 3000]
+       python -m benchmarks sockets [--count 1000] [--rings 20] [--followers 200]
+       python -m benchmarks starts [--count 3000]
 
 The path is the whole product: a signed webhook over HTTP, stored, three steps, each one durable
 before the next begins, events stored. Every execution is counted in the database afterwards.
@@ -22,7 +24,7 @@ import asyncpg
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import graphql, machine
+from benchmarks import graphql, machine, sockets, starts
 from benchmarks.load import Result, post_webhooks
 from benchmarks.servers import Target, running
 from promptpilot.models.migrate import migrate
@@ -41,8 +43,9 @@ console = Console()
 
 def main() -> None:
     """Measure what was asked for and print tables."""
-    if sys.argv[1:2] == ["graphql"]:
-        graphql.main(sys.argv[2:])
+    others = {"graphql": graphql.main, "sockets": sockets.main, "starts": starts.main}
+    if sys.argv[1:2] and sys.argv[1] in others:
+        others[sys.argv[1]](sys.argv[2:])
         return
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=5000)

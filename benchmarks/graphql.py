@@ -59,17 +59,22 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=3000)
     count = parser.parse_args(arguments).count
-    with tempfile.TemporaryDirectory() as name, _python() as fast, _python("stock") as stock:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        python_server() as fast,
+        python_server("stock") as stock,
+    ):
         yoga = NodeServer.start("yoga.mjs", Path(name))
         try:
-            _report(_measure_all({"front": fast, "stock": stock, "yoga": yoga.port}, count))
+            _report(_measure_all({"front": fast[0], "stock": stock[0], "yoga": yoga.port}, count))
         finally:
             yoga.stop()
     _report_refusals()
 
 
 @contextmanager
-def _python(*flags: str) -> Iterator[int]:
+def python_server(*flags: str) -> Iterator[tuple[int, int]]:
+    """Run the server of `benchmarks.graphql_server`; give its port and its process id."""
     port = int(free_port())
     command = [sys.executable, "-m", "benchmarks.graphql_server", str(port), *flags]
     process = subprocess.Popen(command, env={**os.environ}, stdout=subprocess.DEVNULL)
@@ -81,7 +86,7 @@ def _python(*flags: str) -> Iterator[int]:
                 break
             except OSError:
                 time.sleep(0.05)
-        yield port
+        yield port, process.pid
     finally:
         process.kill()
         process.wait()

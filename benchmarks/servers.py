@@ -44,6 +44,8 @@ class Target:
     base: str
     webhook: str
     secret: str
+    token: str
+    workflow_id: str
     processes: list[subprocess.Popen]
 
     def memory_mib(self) -> list[float]:
@@ -66,9 +68,9 @@ def running(commands: list[str], env: dict[str, str], log: Path) -> Iterator[Tar
         ]
         try:
             _wait_ready(base, started)
-            token = _graphql(base, None, _REGISTER, {})["register"]["token"]
-            webhook, secret = _make_trigger(base, token)
-            yield Target(base, webhook, secret, started)
+            token = ask(base, None, _REGISTER, {})["register"]["token"]
+            made = _make_trigger(base, token)
+            yield Target(base, *made, started)
         finally:
             for process in started:
                 process.send_signal(signal.SIGTERM)
@@ -85,14 +87,14 @@ _CREATE_TRIGGER = """mutation ($input: CreateTriggerInput!) { createTrigger(inpu
     trigger { id } secret errors { message path } } }"""
 
 
-def _make_trigger(base: str, token: str) -> tuple[str, str]:
-    made = _graphql(
+def _make_trigger(base: str, token: str) -> tuple[str, str, str, str]:
+    made = ask(
         base,
         token,
         _CREATE_WORKFLOW,
         {"input": {"name": "Bench", "steps": _STEPS, "variables": _VARIABLES}},
     )["createWorkflow"]
-    trigger = _graphql(
+    trigger = ask(
         base,
         token,
         _CREATE_TRIGGER,
@@ -104,10 +106,12 @@ def _make_trigger(base: str, token: str) -> tuple[str, str]:
             }
         },
     )["createTrigger"]
-    return f"{base}/api/webhooks/{trigger['trigger']['id']}", trigger["secret"]
+    webhook = f"{base}/api/webhooks/{trigger['trigger']['id']}"
+    return webhook, trigger["secret"], token, made["workflow"]["id"]
 
 
-def _graphql(base: str, token: str | None, query: str, variables: dict) -> dict:
+def ask(base: str, token: str | None, query: str, variables: dict) -> dict:
+    """Return the data of the answer to a GraphQL request; raise RuntimeError on its errors."""
     headers = {"content-type": "application/json"}
     if token:
         headers["authorization"] = f"Bearer {token}"
