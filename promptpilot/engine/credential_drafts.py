@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import partial
 from ipaddress import ip_address
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from promptpilot.engine.drafts import UNSET, Unset
 from promptpilot.engine.egress.addresses import AllowList, may_dial
@@ -46,13 +47,19 @@ class CredentialDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialChange:
-    """A change of a credential; its secret changes by rotation alone."""
+    """A change of a credential. `secret` is given anew for an address at another server."""
 
     id: str
     label: str | Unset | None = UNSET
     base_url: str | Unset | None = UNSET
     expires_at: datetime | Unset | None = UNSET
     metadata: Mapping[str, Any] | Unset | None = UNSET
+    secret: str | Unset | None = field(default=UNSET, repr=False)
+
+    @property
+    def new_secret(self) -> str | None:
+        """The secret that is given anew, if one is."""
+        return None if self.secret is UNSET else self.secret or None
 
 
 def draft_checks(
@@ -78,6 +85,25 @@ def change_checks(
         yield partial(_check_expiry, change.expires_at, now)
     if change.metadata is not UNSET:
         yield partial(_check_metadata, change.metadata)
+    if change.secret is not UNSET:
+        yield partial(check_secret, change.secret or "")
+
+
+def check_secret_is_given(change: CredentialChange, base_url: str | None) -> None:
+    """Raise Required for a change that would show the stored secret to another server."""
+    if change.base_url is UNSET or change.new_secret is not None:
+        return
+    if _server_of(change.base_url) != _server_of(base_url):
+        message = "baseUrl leads to another server: give the secret again, which is for that one."
+        raise Required(message, _SECRET_PATH)
+
+
+def _server_of(url: str | None) -> tuple[str, str, int | None] | None:
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return parts.scheme, parts.hostname or "", port
 
 
 def columns_of(change: CredentialChange) -> dict[str, Any]:

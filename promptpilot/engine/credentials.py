@@ -23,6 +23,7 @@ from promptpilot.engine.credential_drafts import (
     CredentialDraft,
     change_checks,
     check_secret,
+    check_secret_is_given,
     columns_of,
     draft_checks,
 )
@@ -127,15 +128,18 @@ class Credentials:
 
     @needs(Scope.SECRETS)
     async def update(self, principal: Principal, change: CredentialChange) -> Credential:
-        """Change all but the secret.
+        """Change a credential; an address at another server needs the secret anew.
 
-        Raises NotFound, InvalidStatus when it is revoked, InvalidInput, InvalidMany or NotUnique;
-        then nothing was stored.
+        Raises NotFound, InvalidStatus when it is revoked, Required, InvalidInput, InvalidMany or
+        NotUnique; then nothing was stored.
         """
         row = await self._usable(principal, change.id)
         provider = ModelProvider(row.provider)
         gather(*change_checks(change, provider, self._allowed, self._clock.now()))
+        check_secret_is_given(change, row.base_url)
         columns = columns_of(change)
+        if change.new_secret is not None:
+            columns |= self._rotated(row, change.new_secret)
         if any(getattr(row, name) != value for name, value in columns.items()):
             await self._overwrite(principal, row, columns, AuditAction.CREDENTIAL_UPDATED)
         return await self._stored(principal, row.id)
@@ -148,10 +152,13 @@ class Credentials:
         """
         row = await self._usable(principal, id)
         check_secret(secret)
-        rotated = {"last_rotated_at": self._clock.now(), **_NOT_REFUSED}
-        columns = {**self._secrets.columns(row, secret), **rotated}
+        columns = self._rotated(row, secret)
         await self._overwrite(principal, row, columns, AuditAction.CREDENTIAL_ROTATED)
         return await self._stored(principal, id)
+
+    def _rotated(self, row: Credential, secret: str) -> dict[str, Any]:
+        rotated = {"last_rotated_at": self._clock.now(), **_NOT_REFUSED}
+        return {**self._secrets.columns(row, secret), **rotated}
 
     @needs(Scope.SECRETS)
     async def revoke(self, principal: Principal, id: str) -> Credential:

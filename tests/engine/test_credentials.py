@@ -14,6 +14,7 @@ from promptpilot.engine.principal import Principal
 from promptpilot.engine.step_configs import ModelProvider
 from promptpilot.engine.vault import Vault
 from promptpilot.errors import (
+    CallerError,
     CredentialUnavailable,
     InvalidInput,
     InvalidMany,
@@ -111,11 +112,49 @@ async def test_a_change_clears_what_can_be_cleared(
 ) -> None:
     later = clock.now() + timedelta(days=1)
     row = await credentials.create(principal, draft(base_url="https://a", expires_at=later))
-    change = CredentialChange(id=row.id, base_url=None, expires_at=None)
+    change = CredentialChange(id=row.id, base_url=None, expires_at=None, secret="sk-new-0123456789")
 
     changed = await credentials.update(principal, change)
 
     assert (changed.base_url, changed.expires_at) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "url", [None, "https://evil.example", "https://a.example:444", "http://a.example"]
+)
+async def test_a_stored_secret_is_never_sent_to_another_server(
+    credentials: Credentials, principal: Principal, url: str | None
+) -> None:
+    row = await credentials.create(principal, draft(base_url="https://a.example/v1"))
+
+    with pytest.raises(CallerError) as refused:
+        await credentials.update(principal, CredentialChange(id=row.id, base_url=url))
+
+    assert refused.value.path in {("input", "secret"), ("input", "baseUrl")}
+    assert (await Credential.get(id=row.id)).base_url == "https://a.example/v1"
+
+
+async def test_another_path_of_the_same_server_needs_no_secret(
+    credentials: Credentials, principal: Principal
+) -> None:
+    row = await credentials.create(principal, draft(base_url="https://a.example/v1"))
+    change = CredentialChange(id=row.id, base_url="https://A.example:443/v2")
+
+    changed = await credentials.update(principal, change)
+
+    assert changed.secret_sealed == row.secret_sealed
+
+
+async def test_another_server_is_named_together_with_its_secret(
+    credentials: Credentials, principal: Principal
+) -> None:
+    row = await credentials.create(principal, draft(base_url="https://a.example"))
+    change = CredentialChange(id=row.id, base_url="https://b.example", secret="sk-for-the-other")
+
+    changed = await credentials.update(principal, change)
+
+    assert (changed.base_url, changed.last_rotated_at) == ("https://b.example", changed.updated_at)
+    assert changed.secret_preview != row.secret_preview
 
 
 async def test_a_change_of_nothing_is_none(

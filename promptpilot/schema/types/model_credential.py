@@ -81,6 +81,10 @@ class CreateModelCredentialInput:
         default=strawberry.UNSET, description="Free data."
     )
 
+    def __repr__(self) -> str:
+        """Show the credential without its secret."""
+        return f"CreateModelCredentialInput(label={self.label!r})"
+
     def to_draft(self) -> CredentialDraft:
         """Return the draft as the engine knows it."""
         return CredentialDraft(
@@ -106,6 +110,14 @@ class UpdateModelCredentialInput:
     metadata: JSONObject | None = strawberry.field(
         default=strawberry.UNSET, description="New free data."
     )
+    secret: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The key for the new address; needed if `baseUrl` leads to another server.",
+    )
+
+    def __repr__(self) -> str:
+        """Show the credential without its secret."""
+        return f"UpdateModelCredentialInput(id={self.id!r})"
 
     def to_change(self) -> CredentialChange:
         """Return the change as the engine knows it."""
@@ -115,6 +127,7 @@ class UpdateModelCredentialInput:
             base_url=changed(self.base_url),
             expires_at=changed(self.expires_at),
             metadata=changed(self.metadata),
+            secret=changed(self.secret),
         )
 
 
@@ -124,6 +137,10 @@ class RotateModelCredentialInput:
 
     id: strawberry.ID = strawberry.field(description="The credential.")
     secret: str = strawberry.field(description="The new key.")
+
+    def __repr__(self) -> str:
+        """Show the credential without its secret."""
+        return f"RotateModelCredentialInput(id={self.id!r})"
 
 
 @strawberry.input(description="Withdraw a model credential for good.")
