@@ -63,7 +63,7 @@ async def schedule(settings: Settings, stopping: Stopping) -> None:
 
 
 async def tend_triggers(backbone: Backbone, stopping: Stopping) -> None:
-    """Fire schedules, tell news and send them until the process is to stop and all in hand is done.
+    """Fire schedules and tell news until the process is to stop and what is in hand is done.
 
     Told to stop now, leave what is in hand to the other processes.
     """
@@ -71,7 +71,6 @@ async def tend_triggers(backbone: Backbone, stopping: Stopping) -> None:
         tending = [
             group.create_task(make_schedules(backbone).run(stopping), name="schedules"),
             group.create_task(make_newsroom(backbone).run(stopping), name="news"),
-            group.create_task(make_courier(backbone).run(stopping), name="deliveries"),
         ]
         urgency = group.create_task(_cancel_at_once(tending, stopping), name="tend: now")
         await asyncio.wait(tending)
@@ -85,14 +84,31 @@ async def _cancel_at_once(tasks: Collection[asyncio.Task[None]], stopping: Stopp
 
 
 async def run_workplace(workplace: Workplace, backbone: Backbone, stopping: Stopping) -> None:
-    """Run a workplace with its arq worker until the process is to stop and it has drained."""
+    """Run a workplace with its arq worker until the process is to stop and it has drained.
+
+    What endpoints are to be told is sent here too, because workers have the keys of secrets.
+    """
     async with asyncio.TaskGroup() as group:
         jobs = group.create_task(take_jobs(workplace.runner, backbone.bells), name="arq")
         group.create_task(_drain(workplace, backbone.settings.drain, stopping), name="drain")
+        group.create_task(_deliver(backbone, stopping), name="deliveries")
         log.info("worker.ready", slots=workplace.runner.free_slots)
         await workplace.run()
         jobs.cancel()
     log.info("worker.drained")
+
+
+async def _deliver(backbone: Backbone, stopping: Stopping) -> None:
+    """Send deliveries until the process is to stop and what was begun has ended; or at once."""
+    sending = asyncio.create_task(make_courier(backbone).run(stopping), name="courier")
+    urgency = asyncio.create_task(_cancel_at_once([sending], stopping), name="courier: now")
+    try:
+        await asyncio.wait([sending])
+    finally:
+        sending.cancel()
+        urgency.cancel()
+    if not sending.cancelled():
+        sending.result()
 
 
 async def _drain(workplace: Workplace, grace: timedelta, stopping: Stopping) -> None:
