@@ -26,6 +26,7 @@ from promptpilot.settings import Settings
 from promptpilot.stopping import Stopping
 from workers.deliveries import make_courier
 from workers.news import make_newsroom
+from workers.retention import prune_until_stopped
 from workers.schedules import make_schedules
 from workers.worker import take_jobs
 from workers.workplace import Workplace, make_ticks
@@ -63,7 +64,7 @@ async def schedule(settings: Settings, stopping: Stopping) -> None:
 
 
 async def tend_triggers(backbone: Backbone, stopping: Stopping) -> None:
-    """Fire schedules and tell news until the process is to stop and what is in hand is done.
+    """Fire schedules, tell news and prune until the process is to stop and nothing is in hand.
 
     Told to stop now, leave what is in hand to the other processes.
     """
@@ -71,6 +72,7 @@ async def tend_triggers(backbone: Backbone, stopping: Stopping) -> None:
         tending = [
             group.create_task(make_schedules(backbone).run(stopping), name="schedules"),
             group.create_task(make_newsroom(backbone).run(stopping), name="news"),
+            group.create_task(prune_until_stopped(backbone, stopping), name="retention"),
         ]
         urgency = group.create_task(_cancel_at_once(tending, stopping), name="tend: now")
         await asyncio.wait(tending)
