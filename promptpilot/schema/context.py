@@ -12,6 +12,7 @@ from promptpilot.engine.principal import Principal, Scope
 from promptpilot.errors import Unauthenticated
 from promptpilot.front.limits import Limits
 from promptpilot.schema.loaders import Loaders
+from promptpilot.schema.together import Together
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Context:
     engine: Engine
     principal: Principal | None
     loaders: Loaders
+    together: Together
     #: The network address of the caller, if it is known.
     address: str | None = None
     #: What one operation may cost.
@@ -36,7 +38,8 @@ class Context:
     ) -> Context:
         """Make a context with fresh loaders; `principal` is None when nobody is signed in."""
         loaders = Loaders(principal, engine.parts.versions, engine.parts.readiness)
-        return cls(engine, principal, loaders, address, limits or Limits())
+        together = Together(engine.database)
+        return cls(engine, principal, loaders, together, address, limits or Limits())
 
     def require(self, scope: Scope = Scope.READ) -> Principal:
         """Return who calls.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from promptpilot.engine.feed import decode_cursor, encode_cursor
 from promptpilot.errors import InvalidInput
 from promptpilot.models import ExecutionEvent
@@ -17,9 +19,15 @@ async def event_page(execution_id: str, request: PageRequest) -> Page[ExecutionE
         wanted = wanted.filter(seq__gt=_position(execution_id, request.after, "after"))
     if request.before is not None:
         wanted = wanted.filter(seq__lt=_position(execution_id, request.before, "before"))
-    found = await wanted.order_by("-seq" if request.is_backward else "seq").limit(size + 1)
+    ordered = wanted.order_by("-seq" if request.is_backward else "seq").limit(size + 1)
+    found = await request.reader.rows(ordered)
     edges = [Edge(encode_cursor(execution_id, event.seq), event) for event in found[:size]]
-    return cut(edges, request, has_more=len(found) > size, count=events.count)
+    return cut(
+        edges,
+        request,
+        has_more=len(found) > size,
+        count=partial(request.reader.count, events, None),
+    )
 
 
 def _position(execution_id: str, cursor: str, name: str) -> int:

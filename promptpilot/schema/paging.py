@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from tortoise.expressions import Q, RawSQL
 from tortoise.queryset import QuerySet
@@ -29,19 +29,50 @@ T = TypeVar("T")
 R = TypeVar("R", bound=Row)
 
 
+class Reader(Protocol):
+    """How lists are read and counted."""
+
+    async def rows(self, wanted: QuerySet[Any]) -> list[Any]:
+        """Return the rows of a query, with what it annotates."""
+        ...
+
+    async def count(self, rows: QuerySet[Any], limit: int | None) -> int:
+        """Count the rows up to `limit`; one more stands for "more than that"."""
+        ...
+
+
+class Alone:
+    """Reads a list for itself."""
+
+    async def rows(self, wanted: QuerySet[Any]) -> list[Any]:
+        """Return the rows of a query, with what it annotates."""
+        return await wanted
+
+    async def count(self, rows: QuerySet[Any], limit: int | None) -> int:
+        """Count the rows up to `limit`; one more stands for "more than that"."""
+        if limit is not None and await rows.offset(limit).limit(1).values_list("id"):
+            return limit + 1
+        return await rows.count()
+
+
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Which part of a list is wanted, as the client said it."""
+    """Which part of a list is wanted, as the client said it, and how it is read."""
 
     first: int | None = None
     after: str | None = None
     last: int | None = None
     before: str | None = None
+    reader: Reader = field(default=Alone(), compare=False)
 
     @property
     def is_backward(self) -> bool:
         """Whether items are counted from the end."""
         return self.last is not None
+
+    def read_by(self, reader: Reader) -> PageRequest:
+        """Return the request, read in another way."""
+        return replace(self, reader=reader)
 
     @property
     def size(self) -> int:
@@ -118,10 +149,12 @@ async def page_of(
                 _beyond(_position(cursor, sorting, name), sorting, is_after=is_after)
             )
     sign = "-" if sorting.is_descending != request.is_backward else ""
-    found = await wanted.order_by(f"{sign}{_KEY}", f"{sign}id").limit(size + 1)
+    found = await request.reader.rows(wanted.order_by(f"{sign}{_KEY}", f"{sign}id").limit(size + 1))
     edges = [Edge(_cursor(row, sorting), row) for row in found[:size]]
     has_more = len(found) > size
-    return cut(edges, request, has_more=has_more, count=lambda: _count(rows, count_limit))
+    return cut(
+        edges, request, has_more=has_more, count=lambda: request.reader.count(rows, count_limit)
+    )
 
 
 def cut(
@@ -145,12 +178,6 @@ def foreign_cursor(cursor: str, name: str) -> InvalidInput:
     """Make the error for a cursor that is not one of the list it was given to."""
     message = f"{shown(cursor)} is not a cursor of this list in this order; leave `{name}` out."
     return InvalidInput(message, (name,))
-
-
-async def _count(rows: QuerySet[R], limit: int | None) -> int:
-    if limit is not None and await rows.offset(limit).limit(1).values_list("id"):
-        return limit + 1
-    return await rows.count()
 
 
 def _beyond(position: tuple[Any, str], sorting: Sorting, *, is_after: bool) -> Q:

@@ -16,7 +16,7 @@ from tortoise.queryset import QuerySet
 from promptpilot.clock import to_ms
 from promptpilot.engine.lifecycle import ExecutionStatus, WaitReason, shown_status
 from promptpilot.errors import InvalidInput
-from promptpilot.models import Execution, Trigger
+from promptpilot.models import Execution
 from promptpilot.schema.context import Context
 from promptpilot.schema.given import given
 from promptpilot.schema.types.outcome import TokenUsage
@@ -44,9 +44,7 @@ class Window:
         column = f"{self.column} = $2"
         where = f"workspace_id = $1 AND {column} AND created_at >= $3 AND created_at < $4"
         values = (self.context.require().workspace_id, self.id, self.since_ms, self.until_ms)
-        return await self.context.engine.database.fetch(
-            sql.replace("{where}", where), *values, *more
-        )
+        return await self.context.together.fetch(sql.replace("{where}", where), *values, *more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +141,10 @@ async def _durations(window: Window, count: int) -> tuple[int | None, int | None
 
 
 async def _percentile(window: Window, count: int, percent: int) -> int | None:
-    if count == 0:
-        return None
     found = await window.fetch(
         "SELECT finished_at - started_at AS duration FROM executions"
         " WHERE {where} AND status = 'COMPLETED' ORDER BY duration LIMIT 1 OFFSET $5",
-        -(-count * percent // 100) - 1,  # whole numbers, because 0.95 is none of binary
+        max(0, -(-count * percent // 100) - 1),  # whole numbers: 0.95 is none of binary
     )
     return found[0]["duration"] if found else None
 
@@ -167,12 +163,12 @@ async def _usage(window: Window) -> TokenUsage:
 
 
 async def _newest(window: Window) -> Execution | None:
-    return await _executions(window).order_by("-created_at", "-id").first()
+    return await _first(window, _executions(window))
 
 
 async def _last_duration(window: Window) -> int | None:
     done = _executions(window).filter(finished_at__isnull=False, started_at__isnull=False)
-    last = await done.order_by("-created_at", "-id").first()
+    last = await _first(window, done)
     if last is None or last.finished_at is None or last.started_at is None:
         return None
     return to_ms(last.finished_at) - to_ms(last.started_at)
@@ -180,14 +176,12 @@ async def _last_duration(window: Window) -> int | None:
 
 async def _failures_in_a_row(window: Window) -> int:
     """Return what the trigger has counted; that is not a matter of the window."""
-    trigger = await Trigger.get(
-        id=window.id, workspace_id=window.context.require().workspace_id
-    ).only("consecutive_failures")
-    return trigger.consecutive_failures
+    trigger = await window.context.loaders.trigger.load(window.id)
+    return trigger.consecutive_failures if trigger else 0
 
 
 async def _not_started(window: Window) -> int:
-    found = await window.context.engine.database.fetch(
+    found = await window.context.together.fetch(
         "SELECT COUNT(*) AS number FROM firings WHERE workspace_id = $1 AND trigger_id = $2"
         " AND created_at >= $3 AND created_at < $4 AND outcome <> 'STARTED'",
         window.context.require().workspace_id,
@@ -196,6 +190,13 @@ async def _not_started(window: Window) -> int:
         window.until_ms,
     )
     return int(found[0]["number"])
+
+
+async def _first(window: Window, rows: QuerySet[Execution]) -> Execution | None:
+    """Return the newest, without what it was given and gave."""
+    newest = rows.order_by("-created_at", "-id").limit(1)
+    short = newest.only("id", "status", "wait_reason", "created_at", "started_at", "finished_at")
+    return next(iter(await window.context.together.rows(short)), None)
 
 
 def _executions(window: Window) -> QuerySet[Execution]:

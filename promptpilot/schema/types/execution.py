@@ -136,8 +136,10 @@ class WorkflowExecution(Node):
         ),
     )
     @staticmethod
-    async def events(root: Parent[rows.Execution], page: PageRequest) -> Page[rows.ExecutionEvent]:
-        return await event_page(root.id, page)
+    async def events(
+        root: Parent[rows.Execution], info: Info, page: PageRequest
+    ) -> Page[rows.ExecutionEvent]:
+        return await event_page(root.id, page.read_by(info.context.together))
 
     @declare.field(
         description=(

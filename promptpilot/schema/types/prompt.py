@@ -109,8 +109,10 @@ class Prompt(Node):
 
     @declare.connection("PromptVersionConnection", "All versions, newest first.")
     @staticmethod
-    async def versions(root: Parent[rows.Prompt], page: PageRequest) -> Page[rows.PromptVersion]:
-        return await version_page(root, page)
+    async def versions(
+        root: Parent[rows.Prompt], info: Info, page: PageRequest
+    ) -> Page[rows.PromptVersion]:
+        return await version_page(root, page.read_by(info.context.together))
 
     @declare.field(description="Owner.", graphql_type=link("User"))
     @staticmethod

@@ -117,7 +117,7 @@ class WorkflowTrigger(Node):
         ] = strawberry.UNSET,
     ) -> Page[rows.Execution]:
         wanted = filters.executions(info.context.require(), where).filter(trigger_id=root.id)
-        return await filters.execution_page(wanted, None, page)
+        return await filters.execution_page(wanted, None, page.read_by(info.context.together))
 
     @declare.connection(
         "TriggerFiringConnection",
@@ -133,4 +133,4 @@ class WorkflowTrigger(Node):
         ] = strawberry.UNSET,
     ) -> Page[rows.Firing]:
         wanted = filters.firings(info.context.require(), where).filter(trigger_id=root.id)
-        return await filters.firing_page(wanted, page)
+        return await filters.firing_page(wanted, page.read_by(info.context.together))

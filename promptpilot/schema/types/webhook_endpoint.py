@@ -79,6 +79,7 @@ class WebhookEndpoint(Node):
         ] = strawberry.UNSET,
     ) -> Page[rows.WebhookDelivery]:
         found = filters.deliveries(info.context.require(), where)
+        page = page.read_by(info.context.together)
         return await filters.delivery_page(found.filter(endpoint_id=root.id), page)
 
 

@@ -143,7 +143,7 @@ class Workflow(Node):
         ] = strawberry.UNSET,
     ) -> Page[rows.Execution]:
         wanted = filters.executions(info.context.require(), where).filter(workflow_id=root.id)
-        return await filters.execution_page(wanted, order_by, page)
+        return await filters.execution_page(wanted, order_by, page.read_by(info.context.together))
 
     @declare.field(
         description="Counts over a window (at most 90 days).", graphql_type=WorkflowStatistics
