@@ -45,6 +45,7 @@ _ABOUT_REFUSALS: Final = {
     409: "The key came before with another request, or the workflow is switched off.",
     413: "The body is too large.",
     416: "The range is behind the end.",
+    429: "Too many are open at once; Retry-After says when to come back.",
     500: "A fault of the server; the message has the reference of its log line.",
     503: "The database does not answer; nothing was stored.",
 }

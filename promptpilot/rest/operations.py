@@ -26,7 +26,7 @@ _DOWNLOADS: Final = {
     206: Content("The part of it that Range asks for.", media_type="application/octet-stream"),
     304: Content("It is the one that If-None-Match names.", media_type=None),
 }
-_DOWNLOAD_REFUSALS: Final = _READS | {416}
+_DOWNLOAD_REFUSALS: Final = _READS | {416, 429}
 _FIRES: Final = (
     "With `X-API-Key` it is a call of an API trigger, whose `inputMapping` makes the inputs. With"
     " a token it fires a trigger of any type by hand, also one that is switched off."
