@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
+from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Final
 
 from promptpilot.clock import Clock, from_ms, to_ms
@@ -73,11 +74,28 @@ class LoginLimits:
 
 
 def _limits(account: str, address: str | None) -> Mapping[str, int]:
-    limits = {_key("account", account): PER_ACCOUNT}
+    """Return what a try counts for, in the order in which it is held up.
+
+    One that is held up counts no further: nobody uses up the tries of an account from one address.
+    """
+    limits: dict[str, int] = {}
     if address is not None:
-        limits[_key("address", address)] = PER_ADDRESS
-        limits[_key("pair", account, address)] = PER_PAIR
-    return limits
+        network = _network(address)
+        limits[_key("address", network)] = PER_ADDRESS
+        limits[_key("pair", account, network)] = PER_PAIR
+    return {**limits, _key("account", account): PER_ACCOUNT}
+
+
+def _network(address: str) -> str:
+    """Return what one customer of a provider has: an IPv4 address, or 64 bits of IPv6."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, IPv4Address):
+        return address
+    mapped = found.ipv4_mapped
+    return str(mapped or ip_network((int(found), 64), strict=False))
 
 
 def _key(*parts: str) -> str:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 
 from promptpilot.engine.access import Access
-from promptpilot.engine.login_limits import PER_ADDRESS, PER_PAIR, WINDOW, LoginLimits
+from promptpilot.engine.login_limits import (
+    PER_ACCOUNT,
+    PER_ADDRESS,
+    PER_PAIR,
+    WINDOW,
+    LoginLimits,
+)
 from promptpilot.errors import BadCredentials, LimitExceeded
 from promptpilot.models import LoginFailure
 from promptpilot.models.database import Database
@@ -47,6 +54,43 @@ async def test_the_same_account_is_open_from_elsewhere(limits: LoginLimits) -> N
     await _use_up(limits)
 
     await limits.admit("ada", THERE)
+
+
+async def test_one_address_keeps_nobody_out_of_their_account(limits: LoginLimits) -> None:
+    for _ in range(PER_ACCOUNT + 1):
+        with suppress(LimitExceeded):
+            await limits.admit("ada", HERE)
+
+    await limits.admit("ada", THERE)
+
+
+async def test_an_address_that_is_held_up_leaves_no_more_counts(limits: LoginLimits) -> None:
+    for number in range(PER_ADDRESS):
+        await limits.admit(f"user {number}", HERE)
+    before = await LoginFailure.all().count()
+
+    with pytest.raises(LimitExceeded):
+        await limits.admit("another", HERE)
+
+    assert await LoginFailure.all().count() == before
+
+
+@pytest.mark.parametrize("another", ["2001:db8:0:1::2", "2001:db8:0:1:ffff:ffff:ffff:ffff"])
+async def test_the_addresses_of_one_customer_are_one(limits: LoginLimits, another: str) -> None:
+    for _ in range(PER_PAIR):
+        await limits.admit("ada", "2001:db8:0:1::1")
+
+    with pytest.raises(LimitExceeded):
+        await limits.admit("ada", another)
+
+    await limits.admit("ada", "2001:db8:0:2::1")
+
+
+async def test_ipv4_is_the_same_in_the_form_of_ipv6(limits: LoginLimits) -> None:
+    await _use_up(limits)
+
+    with pytest.raises(LimitExceeded):
+        await limits.admit("ada", f"::ffff:{HERE}")
 
 
 async def test_an_address_cannot_try_many_accounts(limits: LoginLimits) -> None:
