@@ -34,6 +34,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless the head is too large already."""
+        if self.timeout_keep_alive_task is not None:
+            self._start_waiting()  # uvicorn stops waiting at the first byte, which may be no head
         super().data_received(data)
         if self._timer is not None:
             self._head += len(data)

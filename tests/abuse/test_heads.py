@@ -47,6 +47,17 @@ async def test_a_head_that_does_not_come_is_not_waited_for(hasty: int, sent: byt
     assert answered.count(b"HTTP/1.1 200") == sent.count(QUERY)
 
 
+@pytest.mark.parametrize("sent", [b"\r", b"\r\n", b"\r\n\r\n"])
+async def test_empty_lines_after_a_request_hold_no_connection(hasty: int, sent: bytes) -> None:
+    async with line(hasty) as client:
+        await client.send(request(QUERY))
+        await client.reader.readuntil(b"}}}")
+        await client.send(sent)
+
+        async with asyncio.timeout(5):
+            assert await client.reader.read() == b""
+
+
 async def test_a_body_may_take_longer_than_a_head(hasty: int) -> None:
     whole = request(QUERY)
     async with line(hasty) as client:
