@@ -98,6 +98,7 @@ class Credentials:
         self._allowed = allowed or AllowList()
         self._environment = environment
 
+    @needs(Scope.READ)
     async def mine(
         self, principal: Principal, providers: frozenset[ModelProvider] | None = None
     ) -> list[Credential]:

@@ -35,7 +35,7 @@ from promptpilot.engine.preview_requests import (
     last_position,
     samples_for,
 )
-from promptpilot.engine.principal import Principal, Scope
+from promptpilot.engine.principal import Principal, Scope, needs
 from promptpilot.engine.rehearsal import Part, Rehearsal, Rehearsed, Rest, total
 from promptpilot.engine.scope import Progress
 from promptpilot.engine.story import facts
@@ -119,6 +119,7 @@ class Previews:
         self._clock = clock
         self._limit = limit
 
+    @needs(Scope.READ)
     async def preview(self, principal: Principal, request: PreviewRequest) -> Preview:
         """Run a workflow in memory, up to the step that is named, within the limit.
 

@@ -167,6 +167,7 @@ class Prompts:
         await self._database.retry(partial(self._delete_unused, row))
         return id
 
+    @needs(Scope.READ)
     async def compare(self, principal: Principal, base_id: str, head_id: str) -> Comparison | None:
         """Compare two versions of one prompt; None if the caller does not have both.
 

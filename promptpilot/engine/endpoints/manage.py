@@ -48,6 +48,7 @@ class Endpoints:
         self._clock = clock
         self._backlog = Backlog(database, clock)
 
+    @needs(Scope.READ)
     async def mine(self, principal: Principal) -> list[WebhookEndpoint]:
         """Return the caller's endpoints, the newest first."""
         rows = WebhookEndpoint.filter(workspace_id=principal.workspace_id)
