@@ -90,27 +90,25 @@ class PriceList:
 
     def cost(self, variables: Mapping[str, Any] | None) -> int:
         """Return the cost with these variables, as the client sent them."""
-        given = variables or {}
-        key = tuple(self._shown(given.get(name)) for name in self._asked or ())
+        values = self._values(variables or {})
+        key = tuple(values.get(name) for name in self._asked or ())
         if self._asked is not None and key in self._known:
             return self._known[key]
-        walk = _Walk(self._schema, self._document, self._values(given), self._sizes)
+        walk = _Walk(self._schema, self._document, values, self._sizes)
         cost = walk.operation(self._operation)
         self._asked = tuple(sorted(walk.asked))
         if len(self._known) < _KEPT:
-            self._known[tuple(self._shown(given.get(name)) for name in self._asked)] = cost
+            self._known[tuple(values.get(name) for name in self._asked)] = cost
         return cost
 
-    def _shown(self, value: object) -> object:
-        return value if type(value) is int else None
-
-    def _values(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _values(self, given: Mapping[str, Any]) -> Mapping[str, int | None]:
+        """Return the variables as resolvers get them; a null takes the place of a default."""
         defaults = {
             definition.variable.name.value: int(definition.default_value.value)
             for definition in self._operation.variable_definitions or ()
             if isinstance(definition.default_value, IntValueNode)
         }
-        return {**defaults, **{name: value for name, value in given.items() if value is not None}}
+        return {**defaults, **{name: _whole_number(value) for name, value in given.items()}}
 
 
 class _Walk:
@@ -120,7 +118,7 @@ class _Walk:
         self,
         schema: GraphQLSchema,
         document: DocumentNode,
-        variables: Mapping[str, Any],
+        variables: Mapping[str, int | None],
         sizes: Sizes,
     ) -> None:
         self._schema = schema
@@ -217,8 +215,7 @@ class _Walk:
             return int(value.value)
         if isinstance(value, VariableNode):
             self.asked.add(value.name.value)
-            number = self._variables.get(value.name.value)
-            return number if type(number) is int else None
+            return self._variables.get(value.name.value)
         return None
 
 
@@ -226,6 +223,13 @@ def _dearest(prices: Collection[_Price]) -> _Price:
     """Return what an object costs at most that is of one of several types."""
     fixed = max((price.fixed for price in prices), default=0)
     return _Price(fixed, max((price.each for price in prices), default=0))
+
+
+def _whole_number(value: object) -> int | None:
+    """Return what an Int reads from JSON, where 5.0 is 5; None for anything else."""
+    if type(value) is float and value.is_integer():
+        return int(value)
+    return value if type(value) is int else None
 
 
 def _is_size(name: str) -> bool:

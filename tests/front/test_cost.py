@@ -78,12 +78,31 @@ def test_objects_count_as_often_as_they_may_come(text: str, cost: int) -> None:
 
 @pytest.mark.parametrize(
     ("variables", "cost"),
-    [({"n": 3}, 4), ({}, 51), ({"n": None}, 51), ({"n": "x"}, 21), ({"n": 10**9}, 101)],
+    [
+        ({"n": 3}, 4),
+        ({"n": 70.0}, 71),
+        ({}, 51),
+        ({"n": None}, 21),
+        ({"n": "x"}, 21),
+        ({"n": 10**9}, 101),
+    ],
 )
 def test_sizes_of_pages_are_taken_from_variables(variables: dict[str, Any], cost: int) -> None:
     text = "query ($n: Int = 50) { items(first: $n) { nodes { name } } }"
 
     assert cost_of(text, variables) == cost
+
+
+def test_a_page_without_a_size_costs_what_it_shows_whatever_the_default_is() -> None:
+    text = "query ($n: Int = 0) { items(first: $n) { nodes { name } } }"
+    document = parse(text)
+    operation = document.definitions[0]
+    assert isinstance(operation, OperationDefinitionNode)
+    prices = PriceList(SCHEMA, document, operation, SIZES)
+
+    costs = [prices.cost(variables) for variables in ({}, {"n": None}, {"n": 5.0}, {"n": None})]
+
+    assert costs == [1, 21, 6, 21]
 
 
 def test_a_price_list_tells_the_same_for_the_same_variables() -> None:
