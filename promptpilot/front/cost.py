@@ -58,17 +58,18 @@ class Sizes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Price:
+class Price:
     """The cost of a selection: `fixed`, and `each` for every item of the page it stands in."""
 
     fixed: int = 0
     each: int = 0
 
-    def beside(self, other: _Price) -> _Price:
-        return _Price(self.fixed + other.fixed, self.each + other.each)
+    def beside(self, other: Price) -> Price:
+        """Return the cost of two selections in one set."""
+        return Price(self.fixed + other.fixed, self.each + other.each)
 
 
-_FREE = _Price()
+_FREE = Price()
 
 
 class PriceList:
@@ -94,7 +95,7 @@ class PriceList:
         key = tuple(values.get(name) for name in self._asked or ())
         if self._asked is not None and key in self._known:
             return self._known[key]
-        walk = _Walk(self._schema, self._document, values, self._sizes)
+        walk = Walk(self._schema, self._document, values, self._sizes)
         cost = walk.operation(self._operation)
         self._asked = tuple(sorted(walk.asked))
         if len(self._known) < _KEPT:
@@ -111,7 +112,7 @@ class PriceList:
         return {**defaults, **{name: _whole_number(value) for name, value in given.items()}}
 
 
-class _Walk:
+class Walk:
     """One walk over an operation and its fragments."""
 
     def __init__(
@@ -129,15 +130,16 @@ class _Walk:
             for each in document.definitions
             if isinstance(each, FragmentDefinitionNode)
         }
-        self._priced: dict[str, _Price] = {}
+        self._priced: dict[str, Price] = {}
         self.asked: set[str] = set()
 
     def operation(self, node: OperationDefinitionNode) -> int:
+        """Return what an operation costs that is valid."""
         root = self._schema.get_root_type(node.operation)
         return self._set(node.selection_set, root).fixed
 
-    def _set(self, node: SelectionSetNode | None, parent: GraphQLNamedType | None) -> _Price:
-        price, ways = _FREE, dict[str, _Price]()
+    def _set(self, node: SelectionSetNode | None, parent: GraphQLNamedType | None) -> Price:
+        price, ways = _FREE, dict[str, Price]()
         for selection in node.selections if node else ():
             found = self._selection(selection, parent)
             if (way := self._way(selection)) is None:
@@ -157,7 +159,7 @@ class _Walk:
             return self._fragments[node.name.value].type_condition
         return node.type_condition if isinstance(node, InlineFragmentNode) else None
 
-    def _selection(self, node: SelectionNode, parent: GraphQLNamedType | None) -> _Price:
+    def _selection(self, node: SelectionNode, parent: GraphQLNamedType | None) -> Price:
         if isinstance(node, FieldNode):
             return self._field(node, parent)
         if isinstance(node, FragmentSpreadNode):
@@ -167,14 +169,14 @@ class _Walk:
         narrowed = self._schema.get_type(condition.name.value) if condition else parent
         return self._set(node.selection_set, narrowed)
 
-    def _fragment(self, name: str) -> _Price:
+    def _fragment(self, name: str) -> Price:
         if name not in self._priced:
             fragment = self._fragments[name]
             narrowed = self._schema.get_type(fragment.type_condition.name.value)
             self._priced[name] = self._set(fragment.selection_set, narrowed)
         return self._priced[name]
 
-    def _field(self, node: FieldNode, parent: GraphQLNamedType | None) -> _Price:
+    def _field(self, node: FieldNode, parent: GraphQLNamedType | None) -> Price:
         name = node.name.value
         if not isinstance(parent, GraphQLObjectType | GraphQLInterfaceType) or name.startswith(
             "__"
@@ -186,19 +188,19 @@ class _Walk:
             return _FREE
         inner = self._set(node.selection_set, named)
         if _is_list(field):
-            return self._list(node, field, parent.name, _Price(1 + self._whole(inner)))
+            return self._list(node, field, parent.name, Price(1 + self._whole(inner)))
         if parent.name.endswith("Edge") and name == "node":
             return inner
-        return _Price(1 + inner.fixed + inner.each * self._page(node, field))
+        return Price(1 + inner.fixed + inner.each * self._page(node, field))
 
-    def _list(self, node: FieldNode, field: GraphQLField, parent_name: str, item: _Price) -> _Price:
+    def _list(self, node: FieldNode, field: GraphQLField, parent_name: str, item: Price) -> Price:
         name = node.name.value
         if parent_name.endswith("Connection") and name in ("nodes", "edges"):
-            return _Price(0, item.fixed)
+            return Price(0, item.fixed)
         size = self._sizes.of(parent_name, name)
-        return _Price(item.fixed * (self._page(node, field) if "first" in field.args else size))
+        return Price(item.fixed * (self._page(node, field) if "first" in field.args else size))
 
-    def _whole(self, price: _Price) -> int:
+    def _whole(self, price: Price) -> int:
         return price.fixed + price.each * self._sizes.page
 
     def _page(self, node: FieldNode, field: GraphQLField) -> int:
@@ -219,10 +221,10 @@ class _Walk:
         return None
 
 
-def _dearest(prices: Collection[_Price]) -> _Price:
+def _dearest(prices: Collection[Price]) -> Price:
     """Return what an object costs at most that is of one of several types."""
     fixed = max((price.fixed for price in prices), default=0)
-    return _Price(fixed, max((price.each for price in prices), default=0))
+    return Price(fixed, max((price.each for price in prices), default=0))
 
 
 def _whole_number(value: object) -> int | None:

@@ -32,6 +32,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from promptpilot.front.cost import PriceList, Sizes
 from promptpilot.front.errors import Refused, Stage, coded, refusal
+from promptpilot.front.introspection import Introspection
 from promptpilot.front.limits import Limits, measure, tokens
 
 _BYTES_PER_TOKEN = 300
@@ -85,6 +86,7 @@ class Documents:
     def __init__(self, schema: Schema, limits: Limits, sizes: Sizes | None = None) -> None:
         self._sizes = sizes or Sizes()
         self.schema = core_schema(schema)
+        self._introspection = Introspection(self.schema)
         self._limits = limits
         self._rules = tuple(_rules(limits))
         self._prepared: OrderedDict[str, tuple[Prepared, int]] = OrderedDict()
@@ -137,6 +139,16 @@ class Documents:
         )
         if errors:
             raise Refused([coded(error, "GRAPHQL_VALIDATION_FAILED") for error in errors])
+        self._check_introspection(document)
+
+    def _check_introspection(self, document: DocumentNode) -> None:
+        share = max(self._introspection.shares(document))
+        if share > self._limits.max_schemas:
+            raise refusal(
+                f"The document asks for {share:.1f} times the whole schema by introspection; at "
+                f"most {self._limits.max_schemas:g} times are allowed. Ask once, without aliases.",
+                "LIMIT_EXCEEDED",
+            )
 
     def _remember(self, text: str, prepared: Prepared) -> None:
         weight = sum(1 for _ in tokens(prepared.document)) + len(text) // _BYTES_PER_TOKEN

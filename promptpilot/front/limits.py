@@ -31,9 +31,10 @@ _ENOUGH = 1_000_000_000  # sums stop here: spread fragments double them at every
 class Limits:
     """What the front accepts.
 
-    Units: `max_body` is bytes, `max_message` characters. `max_subscriptions` are those of one
-    socket; one caller has at most `max_caller_sockets` and `max_caller_streams` in a process, one
-    address `max_strangers` sockets that have not introduced themselves. A stream goes on for
+    Units: `max_body` is bytes, `max_message` characters, `max_schemas` times what tools ask for by
+    introspection. `max_subscriptions` are those of one socket; one caller has at most
+    `max_caller_sockets` and `max_caller_streams` in a process, one address `max_strangers` sockets
+    that have not introduced themselves. A stream goes on for
     `trust` before its caller is checked again, and shows that it is alive every `keep_alive`.
     `patience` names root fields that may take longer than `timeout` and store nothing; an operation
     of these alone ends when its client goes away. No document within the default limits takes
@@ -52,6 +53,7 @@ class Limits:
     max_repeats: int = 20
     max_digits: int = 100
     max_cost: int = 5000
+    max_schemas: float = 2
     max_json_depth: int = 128
     max_list: int = 10_000
     max_errors: int = 50
