@@ -33,9 +33,20 @@ _DELETE_FEED: Final = """
 DELETE FROM execution_feed
 WHERE workspace_id = $1 AND (position, execution_id, seq) <= ($2, $3, $4)
 """
-_DELETE_KEYS: Final = "DELETE FROM idempotency_keys WHERE created_at < $1"
-_DELETE_FAILURES: Final = "DELETE FROM login_failures WHERE window_at < $1"
-_DELETE_SESSIONS: Final = "DELETE FROM sessions WHERE expires_at < $1 OR ended_at < $1"
+
+
+def _delete_some(table: str, key: str, is_over: str) -> str:
+    """Return the statement that removes a batch of what is over."""
+    # Said twice: a row that was renewed after it was chosen is kept.
+    chosen = f"SELECT {key} FROM {table} WHERE {is_over} LIMIT {BATCH}"  # noqa: S608 -- constants
+    return f"DELETE FROM {table} WHERE ({key}) IN ({chosen}) AND ({is_over})"  # noqa: S608 -- the same
+
+
+_DELETE_KEYS: Final = _delete_some(
+    "idempotency_keys", "workspace_id, operation, key", "created_at < $1"
+)
+_DELETE_FAILURES: Final = _delete_some("login_failures", "key", "window_at < $1")
+_DELETE_SESSIONS: Final = _delete_some("sessions", "id", "expires_at < $1 OR ended_at < $1")
 
 
 class Retention:
@@ -56,8 +67,11 @@ class Retention:
 
     async def _delete(self, statement: str, age: timedelta) -> int:
         before = to_ms(self._clock.now() - age)
-        delete = partial(self._database.execute, statement, before)
-        return await self._database.retry(delete)
+        delete, count, removed = partial(self._database.execute, statement, before), 0, BATCH
+        while removed == BATCH:
+            removed = await self._database.retry(delete)
+            count += removed
+        return count
 
     async def _prune_feed(self) -> int:
         count = 0

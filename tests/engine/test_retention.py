@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 
@@ -19,6 +20,20 @@ _ENTRY = (
 _EVENT = """
 INSERT INTO execution_events (execution_id, seq, kind, at) VALUES ($1, $2, 'STATUS', $3)
 """
+
+
+class _Watched:
+    """A database that remembers how many rows each statement removed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.fetch, self.retry = database.fetch, database.retry
+        self.removed: list[int] = []
+
+    async def execute(self, statement: str, *values: Any) -> int:
+        """Carry a statement out."""
+        self.removed.append(await self._database.execute(statement, *values))
+        return self.removed[-1]
 
 
 @pytest.fixture
@@ -91,6 +106,20 @@ async def test_keys_that_are_free_again_are_removed(
 
     assert await retention.prune() == 1
     assert [row.key for row in await IdempotencyKey.all()] == ["held"]
+
+
+async def test_no_statement_removes_more_than_a_few_rows(
+    database: Database, clock: ManualClock
+) -> None:
+    watched, old = _Watched(database), clock.now() - timedelta(hours=26)
+    same = {"workspace_id": "ws_1", "operation": "o", "request_sha256": "x", "result_id": "y"}
+    keys = [IdempotencyKey(**same, key=str(n), created_at=old) for n in range(module.BATCH + 10)]
+    await IdempotencyKey.bulk_create(keys)
+
+    count = await Retention(cast("Database", watched), clock).prune()
+
+    assert count == module.BATCH + 10
+    assert max(watched.removed) == module.BATCH
 
 
 async def test_sessions_are_kept_for_a_while_after_their_end(
