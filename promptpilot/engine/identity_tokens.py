@@ -160,6 +160,8 @@ class Identities:
         async with self._fetching:
             now = self._clock.now()
             if self._tried_at is not None and now - self._tried_at < _KEYS_RETRY:
+                if self._fetched_at is None:
+                    raise _unavailable()
                 return
             self._tried_at = now
             try:
@@ -167,9 +169,8 @@ class Identities:
                 self._fetched_at = now
             except (StepFailed, ValueError, TypeError, KeyError) as error:
                 log.warning("oidc.keys_not_fetched", issuer=self._issuer.issuer, error=str(error))
-                if not self._keys:
-                    message = "The keys of the identity provider cannot be had; try again."
-                    raise Unavailable(message) from error
+                if self._fetched_at is None:
+                    raise _unavailable() from error
 
     async def _keys_url(self) -> str:
         if self._issuer.jwks_url is not None:
@@ -246,7 +247,7 @@ def _keys(document: dict[str, Any]) -> dict[str | None, jwt.PyJWK]:
             continue
         try:
             key = jwt.PyJWK(each)
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, ValueError):
             continue
         if key.algorithm_name in _ALGORITHMS:
             keys[each.get("kid")] = key
@@ -255,3 +256,7 @@ def _keys(document: dict[str, Any]) -> dict[str | None, jwt.PyJWK]:
 
 def _refused() -> Unauthenticated:
     return Unauthenticated("The identity token is not valid; sign in again.")
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("The keys of the identity provider cannot be had; try again.")
