@@ -153,8 +153,13 @@ class Access:
         return self._fresh(await User.get(id=renewed.user_id), renewed)
 
     async def end_sessions(self, principal: Principal, *, everywhere: bool) -> int:
-        """End the caller's session, or all of the caller's; return how many went on until now."""
-        if not everywhere and principal.session_id is None:
+        """End the caller's session, or all of the caller's; return how many went on until now.
+
+        Raises PermissionDenied for all of them without the scope ACCESS.
+        """
+        if everywhere:
+            principal.require(Scope.ACCESS)
+        elif principal.session_id is None:
             return 0
         return await self._sessions.end(principal, everywhere=everywhere)
 

@@ -17,7 +17,7 @@ from promptpilot.errors import InvalidInput, PermissionDenied
 from promptpilot.models import AccessToken, AuditEntry
 from tests.support.drafts import draft, transform
 
-#: Everybody may end sessions of their own.
+#: Everybody may end the session that they speak in.
 _FOR_ALL = {"end_sessions"}
 
 
@@ -56,6 +56,15 @@ async def test_a_token_that_may_read_makes_nothing(engine: Engine, principal: Pr
         await engine.create_workflow(reader, draft(transform("a", x="1")))
 
     assert "WRITE" in str(refused.value)
+
+
+async def test_a_token_that_may_read_signs_nobody_out(access: Access, principal: Principal) -> None:
+    reader = replace(principal, scopes=frozenset({Scope.READ}))
+
+    with pytest.raises(PermissionDenied):
+        await access.end_sessions(reader, everywhere=True)
+
+    assert await access.end_sessions(reader, everywhere=False) == 0
 
 
 async def test_a_token_is_identified_with_its_scopes(access: Access, principal: Principal) -> None:
