@@ -71,5 +71,5 @@ def _check_size(size: int, limits: Limits) -> None:
 def _json(data: bytes | str, subject: str, limits: Limits) -> Any:
     try:
         return loads(data, limits.max_json_depth)
-    except NotJson:
-        raise problem(400, f"{subject} is not JSON.", "BAD_JSON") from None
+    except NotJson as error:
+        raise problem(400, f"{subject} {error}.", "BAD_JSON") from None

@@ -15,6 +15,7 @@ from typing import Any
 from graphql import (
     DocumentNode,
     GraphQLError,
+    GraphQLInputObjectType,
     GraphQLSchema,
     GraphQLSyntaxError,
     NoSchemaIntrospectionCustomRule,
@@ -27,8 +28,8 @@ from graphql import (
 )
 from graphql.validation import ASTValidationRule
 from strawberry import Schema
+from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
-from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from promptpilot.front.cost import PriceList, Sizes
 from promptpilot.front.errors import Refused, Stage, coded, refusal
@@ -86,6 +87,7 @@ class Documents:
     def __init__(self, schema: Schema, limits: Limits, sizes: Sizes | None = None) -> None:
         self._sizes = sizes or Sizes()
         self.schema = core_schema(schema)
+        _mark_one_of(self.schema)
         self._introspection = Introspection(self.schema)
         self._limits = limits
         self._rules = tuple(_rules(limits))
@@ -168,6 +170,14 @@ def core_schema(schema: Schema) -> GraphQLSchema:
     return schema._schema  # noqa: SLF001 -- Strawberry offers no public way to it
 
 
+def _mark_one_of(schema: GraphQLSchema) -> None:
+    """Let graphql-core check @oneOf: Strawberry's own check cannot say where the mistake is."""
+    for each in schema.type_map.values():
+        if isinstance(each, GraphQLInputObjectType):
+            definition = each.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+            each.is_one_of = each.is_one_of or bool(definition and definition.is_one_of)
+
+
 def is_subscription(operation: OperationDefinitionNode) -> bool:
     """Whether the operation answers more than once."""
     return operation.operation is OperationType.SUBSCRIPTION
@@ -182,7 +192,6 @@ def _rules(limits: Limits) -> Iterator[type[ASTValidationRule]]:
     yield from specified_rules
     yield from (rule for rule in recommended_rules if rule not in specified_rules)
     yield _PlainMaybeNull
-    yield OneOfInputValidationRule
     if not limits.is_introspection_allowed:
         yield NoSchemaIntrospectionCustomRule
 

@@ -16,7 +16,10 @@ _MAX_DEPTH = 128  # what was read can be written again: orjson writes 254 levels
 
 
 class NotJson(Exception):
-    """The bytes are not JSON, nest too deeply to be read, or say a key twice in one object."""
+    """The bytes are not JSON, nest too deeply to be read, or say a key twice in one object.
+
+    Its text says which, as the rest of a sentence.
+    """
 
 
 class Unwritable(Exception):
@@ -32,11 +35,18 @@ def loads(data: bytes | str, max_depth: int = _MAX_DEPTH) -> Any:
     try:
         value = _exact(data) if _has_long_number(data) else orjson.loads(data)
         if _may_be_deep(data, max_depth) and _depth(value, max_depth) > max_depth:
-            raise NotJson
+            raise NotJson(f"nests deeper than {max_depth} levels")
         _refuse_doubles(data, value)
-    except (ValueError, RecursionError):
-        raise NotJson from None
+    except (ValueError, RecursionError) as error:
+        raise NotJson(_reason(error, max_depth)) from None
     return value
+
+
+def _reason(error: Exception, max_depth: int) -> str:
+    if isinstance(error, RecursionError) or "recursion" in str(error).lower():
+        return f"nests deeper than {max_depth} levels"
+    place = f", at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
+    return f"is not JSON{place}"
 
 
 def dumps(value: Any) -> bytes:
@@ -89,7 +99,7 @@ def _count_keys(value: Any) -> int:
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise ValueError("a key stands twice in one object")
+        raise NotJson("has a key twice in one object")
     return members
 
 

@@ -85,8 +85,9 @@ class PersistedDocuments:
             return self._learnt[named]
         if request.document_id is None:  # the words are Apollo's; its clients look for them
             raise refusal("PersistedQueryNotFound", "PERSISTED_QUERY_NOT_FOUND")
+        way_out = "name a trusted one" if self._only_trusted else "send its text as 'query'"
         raise refusal(
-            f"No document is known as '{request.document_id}'; send its text as 'query'.",
+            f"No document is known as '{request.document_id}'; {way_out}.",
             "PERSISTED_DOCUMENT_NOT_FOUND",
         )
 
@@ -94,16 +95,22 @@ class PersistedDocuments:
 def read_trusted(place: Path) -> list[str]:
     """Return the documents of a folder of `.graphql` files, or of a manifest in JSON.
 
-    A manifest maps names to texts, as Relay's does, or is Apollo's. Raises Misconfigured.
+    A file's document is trusted with and without the blank lines around it: editors end files with
+    one, compilers do not. A manifest maps names to texts, as Relay's does, or is Apollo's. Raises
+    Misconfigured.
     """
     try:
         if place.is_dir():
             paths = sorted([*place.rglob("*.graphql"), *place.rglob("*.gql")])
-            return [path.read_text("utf-8") for path in paths]
+            return [form for path in paths for form in _forms(path.read_text("utf-8"))]
         return list(_texts(json.loads(place.read_text("utf-8"))))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no manifest in JSON"
         raise Misconfigured([f"Trusted documents cannot be read from {place}: {reason}."]) from None
+
+
+def _forms(text: str) -> list[str]:
+    return list(dict.fromkeys([text, text.strip()]))
 
 
 def _texts(manifest: Any) -> Iterator[str]:

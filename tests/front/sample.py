@@ -126,6 +126,10 @@ class Query:
         return choice.left.value if choice.left else 0
 
     @strawberry.field
+    def chosen_of(self, choices: list[Choice]) -> int:
+        return len(choices)
+
+    @strawberry.field
     async def broken(self) -> str | None:
         raise RuntimeError(SECRET)
 

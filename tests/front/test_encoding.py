@@ -39,6 +39,20 @@ def test_anything_else_is_refused_with_one_error(data: bytes | str) -> None:
         return
 
 
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b'{"a": nothing}', r"is not JSON, at character [78]$"),
+        (b'{"a": "' + b"\xff", "is not JSON"),
+        (b'{"a": 1, "a": 2}', "has a key twice in one object"),
+        (b"[" * 200 + b"]" * 200, "nests deeper than 128 levels"),
+    ],
+)
+def test_the_reason_is_told(data: bytes, reason: str) -> None:
+    with pytest.raises(NotJson, match=reason):
+        loads(data)
+
+
 @pytest.mark.parametrize(("levels", "is_read"), [(128, True), (129, False), (900, False)])
 def test_depth_is_bounded(levels: int, is_read: bool) -> None:  # noqa: FBT001 -- a parameter of the test
     text = '{"a":' * levels + "1" + "}" * levels

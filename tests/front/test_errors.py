@@ -128,6 +128,22 @@ async def test_two_members_of_a_choice_are_refused(front: Front) -> None:
     assert error["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
 
 
+@pytest.mark.parametrize("choice", [{}, {"left": 1, "right": 2}, {"left": None}])
+async def test_a_wrong_choice_in_variables_is_found_by_its_path(
+    front: Front, choice: dict[str, int | None]
+) -> None:
+    query = "query ($choices: [Choice!]!) { chosenOf(choices: $choices) }"
+
+    response = await front.ask(query, variables={"choices": [{"left": 1}, choice]})
+
+    (error,) = response.json()["errors"]
+    assert response.status_code == 422
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert "$choices" in error["message"]
+    assert "[1]" in error["message"]
+    assert "exactly one field must be specified" in error["message"]
+
+
 def test_a_limited_caller_learns_when_to_come_back() -> None:
     error = masked_exception(RateLimited("Slow down.", datetime(2026, 9, 1, tzinfo=UTC)))
 

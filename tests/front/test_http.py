@@ -122,7 +122,7 @@ async def test_variables_over_get_are_json(front: Front) -> None:
     assert good.json()["data"] == {"hello": "Hello, you!"}
     assert (bad.status_code, bad.json()["errors"][0]["message"]) == (
         400,
-        "'variables' is not JSON.",
+        "'variables' is not JSON, at character 2.",
     )
 
 

@@ -153,6 +153,12 @@ def test_documents_are_read_from_a_folder_or_a_manifest(tmp_path: Path) -> None:
     ]
 
 
+def test_a_file_may_end_with_a_blank_line_that_compilers_leave_out(tmp_path: Path) -> None:
+    (tmp_path / "a.graphql").write_text("{ a }\n")
+
+    assert read_trusted(tmp_path) == ["{ a }\n", "{ a }"]
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"x": 1}', '{"operations": [{"body": 1}]}', "{"])
 def test_what_is_no_manifest_is_refused(tmp_path: Path, text: str) -> None:
     place = tmp_path / "manifest.json"
