@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from promptpilot.engine.triggers.signatures import WebhookScheme, sign
 from promptpilot.example import trigger_draft, workflow_draft
 from promptpilot.models import Execution
 from promptpilot.owner import Owner
+from promptpilot.settings import Settings
 from tests.rest.described import check_answer
 from tests.support.backbones import settings_for
 from tests.support.people import make_principal
@@ -62,7 +64,13 @@ class Site:
 @pytest.fixture
 async def site(database_url: str, redis_server: RedisServer) -> AsyncIterator[Site]:
     """Give the application; nobody works, so executions stay PENDING."""
-    settings = settings_for(database_url, redis_server.url)
+    async with open_site(settings_for(database_url, redis_server.url)) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def open_site(settings: Settings) -> AsyncIterator[Site]:
+    """Open the application with these settings, until the block ends."""
     async with open_backbone(settings, []) as backbone:
         engine = backbone.engine()
         principal = await make_principal("owner", backbone.clock)

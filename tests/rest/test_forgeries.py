@@ -2,76 +2,43 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from promptpilot import ids
-from tests.rest.conftest import Site
+from promptpilot.app import create_app
+from promptpilot.front.websocket import PROTOCOL
+from tests.rest.conftest import Site, open_site
+from tests.rest.forgeries import claims_of, confusions, forgeries
+from tests.support.backbones import settings_for
+from tests.support.redis import RedisServer
 
-_KEY = b"another secret that is long enough for HS256"
-_NOBODY = ids.new_id(ids.Kind.USER)
+_UNKNOWN = f"pp_01234567_{'a' * 43}"
+_INVALID = "Forbidden: The session token is not valid; log in again."
+#: Signed as the server signs, so that they may say why they are good no more.
+_TOLD = {
+    "expired": "Forbidden: The session has expired; log in again.",
+    "of nobody": "Forbidden: The session belongs to a user who is gone; log in again.",
+}
 
-
-def _claims(site: Site, **changes: Any) -> dict[str, Any]:
-    now = int(time.time())
-    claims = {
-        "sub": site.principal.user_id,
-        "iat": now,
-        "exp": now + 600,
-        "iss": "promptpilot",
-        "aud": "promptpilot",
-    }
-    return {name: value for name, value in {**claims, **changes}.items() if value is not None}
-
-
-def _unsigned(claims: dict[str, Any], algorithm: str) -> str:
-    parts = ({"alg": algorithm, "typ": "JWT"}, claims)
-    texts = [base64.urlsafe_b64encode(json.dumps(each).encode()).decode() for each in parts]
-    return ".".join(each.rstrip("=") for each in texts) + "."
+# The secret is long enough for the algorithm that the server takes, which is not the forged one.
+pytestmark = pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
 
 
-def _forgeries(site: Site) -> dict[str, str]:
-    """Return tokens that must not pass: signed with the right secret unless that is the forgery."""
-    secret = site.backbone.settings.jwt_secret.get_secret_value()
-    private = generate_private_key(65537, 2048)
-    now, claims = int(time.time()), _claims(site)
-
-    def signed(**changes: Any) -> str:
-        return jwt.encode(_claims(site, **changes), secret, "HS256")
-
-    return {
-        "none": _unsigned(claims, "none"),
-        "None": _unsigned(claims, "nOnE"),
-        "no signature": _unsigned(claims, "HS256"),
-        "another secret": jwt.encode(claims, _KEY, "HS256"),
-        "another algorithm": jwt.encode(claims, secret, "HS512"),
-        "public keys": jwt.encode(claims, private, "RS256"),
-        "wrong kid": jwt.encode(claims, _KEY, "HS256", headers={"kid": "../../etc/passwd"}),
-        "expired": signed(iat=now - 1200, exp=now - 600),
-        "of tomorrow": signed(iat=now + 86400, exp=now + 86700),
-        "long": signed(exp=now + 86400),
-        "without end": signed(exp=None),
-        "without age": signed(iat=None),
-        "without subject": signed(sub=None),
-        "another issuer": signed(iss="somebody"),
-        "another audience": signed(aud="somebody"),
-        "two audiences": signed(aud=["promptpilot", "somebody"]),
-        "of nobody": signed(sub=_NOBODY),
-        "of a workspace": signed(sub=site.principal.workspace_id),
-        "fractions": signed(exp=now + 600.5),
-        "garbage": "garbage",
-        "dots": "..",
-        "braces": "e30.e30.e30",
-        "long text": "a" * 60_000,
-        "unicode": "é✓",
-    }
+@pytest.fixture
+async def eddsa_site(database_url: str, redis_server: RedisServer) -> AsyncIterator[Site]:
+    """Give the application with a key pair instead of a secret."""
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    async with open_site(settings_for(database_url, redis_server.url, JWT_SECRET=pem)) as site:
+        yield site
 
 
 def _header(token: str) -> dict[str, bytes]:
@@ -90,6 +57,32 @@ async def _graphql(site: Site, token: str) -> httpx2.Response:
     return await site.client.post("/graphql", json=asked, headers=_header(token))  # type: ignore[arg-type]  # as above
 
 
+async def _socket(site: Site, token: str) -> tuple[int, str]:
+    """Introduce oneself on a socket; return the code and the reason that it is closed with."""
+    payload = {"authorization": f"Bearer {token}"}
+    init = json.dumps({"type": "connection_init", "payload": payload})
+    said = [{"type": "websocket.connect"}, {"type": "websocket.receive", "text": init}]
+    heard: list[Any] = []
+
+    async def receive() -> Any:
+        return said.pop(0) if said else {"type": "websocket.disconnect", "code": 1000}
+
+    async def send(message: Any) -> None:
+        heard.append(message)
+
+    scope = {
+        "type": "websocket",
+        "path": "/graphql",
+        "query_string": b"",
+        "headers": [],
+        "subprotocols": [PROTOCOL],
+        "client": ("127.0.0.1", 1),
+        "state": {},
+    }
+    await create_app(site.backbone, site.engine)(scope, receive, send)
+    return heard[-1].get("code", 0), heard[-1].get("reason", heard[-1].get("text"))
+
+
 def _shown(answer: httpx2.Response) -> tuple[int, str | None, Any]:
     """Return what an answer says besides its words: those say what to do."""
     body = answer.json()
@@ -98,13 +91,11 @@ def _shown(answer: httpx2.Response) -> tuple[int, str | None, Any]:
     return answer.status_code, answer.headers.get("www-authenticate"), (sorted(body), code)
 
 
-# The secret is long enough for the algorithm that the server takes, which is not the forged one.
-@pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
 @pytest.mark.parametrize("door", [_rest, _graphql])
 async def test_a_forgery_is_answered_like_an_unknown_token(door: Any, site: Site) -> None:
-    unknown = _shown(await door(site, f"pp_01234567_{'a' * 43}"))
+    unknown = _shown(await door(site, _UNKNOWN))
 
-    told = {name: _shown(await door(site, token)) for name, token in _forgeries(site).items()}
+    told = {name: _shown(await door(site, token)) for name, token in forgeries(site).items()}
 
     assert unknown[0] == 401
     assert {name: each for name, each in told.items() if each != unknown} == {}
@@ -116,6 +107,55 @@ async def test_the_token_that_was_forged_passes_as_it_is(
 ) -> None:
     secret = site.backbone.settings.jwt_secret.get_secret_value()
 
-    answer = await door(site, jwt.encode(_claims(site), secret, "HS256"))
+    answer = await door(site, jwt.encode(claims_of(site), secret, "HS256"))
 
     assert answer.status_code == status
+
+
+async def test_a_forgery_closes_a_socket_like_a_token_that_means_nothing(site: Site) -> None:
+    unknown = await _socket(site, "unknown")
+
+    told = {name: await _socket(site, token) for name, token in forgeries(site).items()}
+
+    assert unknown == (4403, _INVALID)
+    assert (await _socket(site, _UNKNOWN))[0] == 4403
+    assert told == {name: (4403, _TOLD.get(name, _INVALID)) for name in told}
+
+
+async def test_the_token_that_was_forged_is_welcome_on_a_socket(site: Site) -> None:
+    secret = site.backbone.settings.jwt_secret.get_secret_value()
+
+    answer = await _socket(site, jwt.encode(claims_of(site), secret, "HS256"))
+
+    assert answer == (0, '{"type":"connection_ack"}')
+
+
+@pytest.mark.parametrize("door", [_rest, _graphql])
+async def test_a_server_with_a_key_pair_takes_no_token_of_another_algorithm(
+    door: Any, eddsa_site: Site
+) -> None:
+    unknown = _shown(await door(eddsa_site, _UNKNOWN))
+    confused = confusions(eddsa_site)
+
+    told = {name: _shown(await door(eddsa_site, token)) for name, token in confused.items()}
+
+    assert unknown[0] == 401
+    assert told == dict.fromkeys(confused, unknown)
+
+
+async def test_a_socket_of_a_server_with_a_key_pair_takes_none_either(eddsa_site: Site) -> None:
+    confused = confusions(eddsa_site)
+
+    told = {name: await _socket(eddsa_site, token) for name, token in confused.items()}
+
+    assert told == dict.fromkeys(confused, (4403, _INVALID))
+
+
+async def test_a_server_with_a_key_pair_takes_what_it_signed(eddsa_site: Site) -> None:
+    pem = eddsa_site.backbone.settings.jwt_secret.get_secret_value()
+    token = jwt.encode(claims_of(eddsa_site), pem, "EdDSA")
+
+    answers = await _rest(eddsa_site, token), await _graphql(eddsa_site, token)
+
+    assert [answer.status_code for answer in answers] == [404, 200]
+    assert await _socket(eddsa_site, token) == (0, '{"type":"connection_ack"}')
