@@ -2,7 +2,7 @@
 
 Rules: lines of SSE end in LF, those of multipart in CRLF. The first bytes go out at once, and a
 sign of life whenever nothing happened for a while. A client that goes, or reads no more, closes
-the source.
+the source. A server that stops ends the response without its last frame, so that clients come back.
 """
 
 from __future__ import annotations
@@ -98,15 +98,17 @@ class AnswerStream:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the whole response."""
-        framing = self._terms.framing
+        framing, stops = self._terms.framing, _stops(scope)
         with self._places:
             async with aclosing(self._bodies):
                 await send({"type": "http.response.start", "status": 200, "headers": self._head()})
                 await self._send(send, framing.start)
-                ways = (self._tell(send), self._live(send), _gone(receive), _stopped(scope))
+                ways = (self._tell(send), self._live(send), _gone(receive), _stopped(stops))
                 await _first_of(*ways, self._refused(send))
+            # Who is told of an end does not come back; a stopping server is not the end.
+            end = b"" if stops.is_set() else framing.end
             with suppress(OSError, TimeoutError):
-                await self._send(send, framing.end, has_more=False)
+                await self._send(send, end, has_more=False)
 
     def _head(self) -> list[tuple[bytes, bytes]]:
         return [
@@ -199,6 +201,9 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-async def _stopped(scope: Scope) -> None:
-    stops: asyncio.Event = scope.get("state", {}).get(SERVER_STOPS) or asyncio.Event()
+def _stops(scope: Scope) -> asyncio.Event:
+    return scope.get("state", {}).get(SERVER_STOPS) or asyncio.Event()
+
+
+async def _stopped(stops: asyncio.Event) -> None:
     await stops.wait()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, MutableMapping
+from contextlib import ExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 import httpx2
 import pytest
 
+from promptpilot.clock import SystemClock
 from promptpilot.front.limits import Limits
 from promptpilot.front.negotiation import RESPONSE
+from promptpilot.front.streams import FRAMINGS, AnswerStream, Bodies, StreamTerms
+from promptpilot.stopping import SERVER_STOPS
 from tests.front.endpoint import Front, Server, serving
 from tests.front.sample import SECRET, Probe
 
@@ -185,3 +189,34 @@ async def test_a_caller_has_so_many_streams_and_no_more(probe: Probe) -> None:
             body = json.loads(b"".join([chunk async for chunk in refused]))
 
     assert body["errors"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
+
+
+async def one_and_no_more() -> Bodies:
+    """Yield once, then wait as a live feed does."""
+    yield {"data": {"count": 1}}
+    await asyncio.Event().wait()
+
+
+async def silent() -> MutableMapping[str, Any]:
+    """Stay, and say nothing."""
+    await asyncio.Event().wait()
+    return {}
+
+
+@pytest.mark.parametrize("media_type", FRAMINGS)
+async def test_a_server_that_stops_does_not_say_that_the_stream_is_complete(
+    media_type: str,
+) -> None:
+    framing, stops = FRAMINGS[media_type], asyncio.Event()
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+        if b"count" in message.get("body", b""):
+            stops.set()
+
+    stream = AnswerStream(one_and_no_more(), StreamTerms(framing, 60, SystemClock()), ExitStack())
+    await stream({"state": {SERVER_STOPS: stops}}, silent, send)
+
+    assert framing.end not in [each.get("body") for each in sent]
+    assert sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
