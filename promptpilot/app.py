@@ -19,6 +19,7 @@ from starlette.websockets import WebSocket
 
 from promptpilot.backbone import Backbone
 from promptpilot.engine.api import Engine
+from promptpilot.engine.login_limits import network_of
 from promptpilot.engine.principal import Principal
 from promptpilot.errors import Unauthenticated
 from promptpilot.front.http import GraphQLEndpoint
@@ -164,7 +165,7 @@ def _key(principal: Principal | None, address: str | None) -> str:
     """Return what a caller's operations are counted by: who they are, or where they come from."""
     if principal is not None:
         return f"{SIGNED_IN}:{principal.user_id}"
-    return f"{ANONYMOUS}:{address or ''}"
+    return f"{ANONYMOUS}:{network_of(address) if address else ''}"
 
 
 def _expiry(principal: Principal | None) -> datetime | None:

@@ -6,17 +6,20 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import pytest
+from starlette.requests import Request
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
-from promptpilot.app import Doorway, create_app
+from promptpilot.app import Callers, Doorway, create_app
 from promptpilot.backbone import open_backbone
+from promptpilot.engine.api import Engine
 from promptpilot.errors import Misconfigured
+from promptpilot.front.limits import Limits
 from promptpilot.settings import Settings
 from promptpilot.stopping import Stopping
 from promptpilot.web import WebServer, own_url
@@ -184,3 +187,15 @@ async def test_an_address_that_is_taken_is_named(site: Site) -> None:
 )
 def test_a_server_knows_how_to_reach_itself(host: str, url: str) -> None:
     assert own_url(Settings.from_env({"PROMPTPILOT_HOST": host})) == url
+
+
+async def test_strangers_of_one_network_share_what_strangers_may_do() -> None:
+    callers = Callers(cast("Engine", None), Limits())
+    addresses = ["2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:2::1", "192.0.2.1"]
+    requests = [Request({"type": "http", "headers": [], "client": (a, 1)}) for a in addresses]
+
+    keys = [(await callers.of_request(request)).key for request in requests]
+
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
+    assert keys[3] == "address:192.0.2.1"

@@ -80,13 +80,13 @@ def _limits(account: str, address: str | None) -> Mapping[str, int]:
     """
     limits: dict[str, int] = {}
     if address is not None:
-        network = _network(address)
+        network = network_of(address)
         limits[_key("address", network)] = PER_ADDRESS
         limits[_key("pair", account, network)] = PER_PAIR
     return {**limits, _key("account", account): PER_ACCOUNT}
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """Return what one customer of a provider has: an IPv4 address, or 64 bits of IPv6."""
     try:
         found = ip_address(address)
