@@ -116,7 +116,7 @@ class Access:
         if name is not None:
             check_line(name, ("input", "name"))
         if address is not None:
-            await self._limits.admit(f"registration from {address}", address)
+            await self._limits.admit_registration(address)
         user = User(
             id=ids.new_id(ids.Kind.USER),
             email=cleaned,

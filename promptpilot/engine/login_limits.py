@@ -48,11 +48,18 @@ class LoginLimits:
         Raises LimitExceeded after too many; it says when the next try is looked at.
         """
         for key, limit in _limits(account, address).items():
-            count, until = await self._count(key)
-            if count > limit:
-                minutes = -(-(until - self._clock.now()) // timedelta(minutes=1))
-                message = f"Too many tries to sign in; try again in {minutes} minutes."
-                raise LimitExceeded(message, limit, retry_after=until)
+            await self._admit(key, limit, "tries to sign in")
+
+    async def admit_registration(self, address: str) -> None:
+        """Count a new account from an address; raise LimitExceeded after too many."""
+        await self._admit(_key("registration", network_of(address)), PER_ADDRESS, "new accounts")
+
+    async def _admit(self, key: str, limit: int, what: str) -> None:
+        count, until = await self._count(key)
+        if count > limit:
+            minutes = -(-(until - self._clock.now()) // timedelta(minutes=1))
+            message = f"Too many {what}; try again in {minutes} minutes."
+            raise LimitExceeded(message, limit, retry_after=until)
 
     async def forgive(self, account: str, address: str | None) -> None:
         """Take a try that was admitted, and was good, off again; forget windows that are over."""

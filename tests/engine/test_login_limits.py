@@ -50,6 +50,18 @@ async def test_too_many_tries_are_held_up_until_the_window_is_over(
     await limits.admit("ada", HERE)
 
 
+async def test_an_address_makes_so_many_accounts_and_no_more(limits: LoginLimits) -> None:
+    for _ in range(PER_ADDRESS):
+        await limits.admit_registration(HERE)
+
+    with pytest.raises(LimitExceeded) as refused:
+        await limits.admit_registration(HERE)
+
+    assert "new accounts" in str(refused.value)
+    await limits.admit_registration(THERE)
+    await limits.admit("ada", HERE)
+
+
 async def test_the_same_account_is_open_from_elsewhere(limits: LoginLimits) -> None:
     await _use_up(limits)
 
