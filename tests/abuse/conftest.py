@@ -10,6 +10,9 @@ import pytest
 
 from promptpilot.app import create_app
 from promptpilot.backbone import open_backbone
+from promptpilot.engine.api import Engine
+from promptpilot.engine.principal import Principal
+from promptpilot.local_bells import LocalFeed
 from promptpilot.settings import Settings
 from promptpilot.stopping import Stopping
 from promptpilot.web import WebServer
@@ -41,10 +44,16 @@ async def port(probe: Probe) -> AsyncIterator[int]:
 
 @dataclass(frozen=True)
 class Site:
-    """The whole product at a port, and the token of a user."""
+    """The whole product at a port, and the token of a user.
+
+    `listeners` are those of the process: everybody to whom something is streamed.
+    """
 
     port: int
     token: str
+    engine: Engine
+    principal: Principal
+    listeners: LocalFeed
 
 
 @pytest.fixture
@@ -58,6 +67,6 @@ async def site(database_url: str, redis_server: RedisServer) -> AsyncIterator[Si
         server = WebServer(create_app(backbone, engine), settings)
         server.bind()
         serving = asyncio.create_task(server.run(stopping))
-        yield Site(settings.port, token)
+        yield Site(settings.port, token, engine, principal, backbone.bells._feed)
         stopping.hear("the test ends")
         await serving

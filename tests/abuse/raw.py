@@ -13,6 +13,13 @@ from typing import Self
 _KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 _WITHIN_SECONDS = 10.0
 TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
+#: The handshake of a socket.
+UPGRADE = (
+    "GET /graphql HTTP/1.1\r\nhost: front\r\nupgrade: websocket\r\n"
+    f"connection: upgrade\r\nsec-websocket-key: {_KEY}\r\n"
+    "sec-websocket-version: 13\r\n"
+    "sec-websocket-protocol: graphql-transport-ws\r\n\r\n"
+).encode()
 
 
 def request(body: bytes, *headers: str, target: str = "/graphql") -> bytes:
@@ -66,14 +73,7 @@ class Line:
 
     async def upgrade(self) -> Self:
         """Go through the handshake of a socket."""
-        await self.send(
-            (
-                "GET /graphql HTTP/1.1\r\nhost: front\r\nupgrade: websocket\r\n"
-                f"connection: upgrade\r\nsec-websocket-key: {_KEY}\r\n"
-                "sec-websocket-version: 13\r\n"
-                "sec-websocket-protocol: graphql-transport-ws\r\n\r\n"
-            ).encode()
-        )
+        await self.send(UPGRADE)
         assert await self.status() == 101
         return self
 
