@@ -14,11 +14,13 @@ from promptpilot.clock import Clock
 from promptpilot.engine.access import SignedIn
 from promptpilot.engine.drafts import TriggerChange, TriggerDraft, WorkflowChange, WorkflowDraft
 from promptpilot.engine.execution_feed import ExecutionFeed
+from promptpilot.engine.feed import EventReads
 from promptpilot.engine.launch import Launched
 from promptpilot.engine.parts import EngineSettings, Parts
 from promptpilot.engine.ports import Feed, Waker
 from promptpilot.engine.principal import Principal, Scope, needs
 from promptpilot.engine.repeats import RepeatRequest
+from promptpilot.engine.shared_reads import new_turns
 from promptpilot.engine.start import StartRequest, start
 from promptpilot.engine.triggers.by_hand import RunRequest, run_by_hand
 from promptpilot.engine.triggers.calls import Accepted, Call
@@ -55,7 +57,9 @@ class Engine:
         self.database = database
         self.clock = clock
         self.feed = feed
-        self.execution_feed = ExecutionFeed(database, feed, clock)
+        turns = new_turns()
+        self.event_reads = EventReads(turns)
+        self.execution_feed = ExecutionFeed(database, feed, clock, turns)
         self.outputs = parts.outputs
         self.settings = settings
         self.parts = parts

@@ -16,9 +16,10 @@ from datetime import datetime
 
 from promptpilot.clock import Clock
 from promptpilot.engine.events import EventKind, is_last
-from promptpilot.engine.feed import LONGEST_WAIT_SECONDS, PAGE_SIZE, is_over, read_page
+from promptpilot.engine.feed import LONGEST_WAIT_SECONDS, PAGE_SIZE, EventReads, last_until
 from promptpilot.engine.lifecycle import StepStatus
 from promptpilot.engine.ports import Feed, Listener, OutputPlace, OutputRelay, OutputView
+from promptpilot.engine.shared_reads import until_next_look
 from promptpilot.engine.unrelayed import Unrelayed
 from promptpilot.models import ExecutionEvent
 
@@ -44,11 +45,21 @@ Item = ExecutionEvent | OutputAppended
 
 
 async def watch(
-    execution_id: str, after: int, feed: Feed, relay: OutputRelay, clock: Clock
+    execution_id: str,
+    after: int,
+    feed: Feed,
+    relay: OutputRelay,
+    clock: Clock,
+    reads: EventReads | None = None,
 ) -> AsyncGenerator[Item, None]:
-    """Yield the events after number `after`, in order, and output between them, to the end."""
+    """Yield the events after number `after`, in order, and output between them, to the end.
+
+    `reads` are those of the process; without them nothing is shared.
+    """
     async with feed.listen(execution_id) as listener:
-        with closing(_Eye(execution_id, after, relay, clock, listener)) as eye:
+        with closing(
+            _Eye((execution_id, after), relay, clock, listener, reads or EventReads())
+        ) as eye:
             await eye.find_its_place()
             while not eye.is_over:
                 for event in await eye.look():
@@ -65,11 +76,16 @@ class _Eye:
     """Knows which attempt runs, and how much of its output was shown."""
 
     def __init__(
-        self, execution_id: str, after: int, relay: OutputRelay, clock: Clock, listener: Listener
+        self,
+        place: tuple[str, int],
+        relay: OutputRelay,
+        clock: Clock,
+        listener: Listener,
+        reads: EventReads,
     ) -> None:
         self.is_over = False
-        self._execution_id = execution_id
-        self._seq = after
+        self._execution_id, self._seq = place
+        self._reads = reads
         self._has_read = False
         self._relay = relay
         self._clock = clock
@@ -91,13 +107,16 @@ class _Eye:
 
     async def look(self) -> Sequence[ExecutionEvent]:
         """Return the next page of events."""
-        page = await read_page(self._execution_id, self._seq)
-        self._look_at = _now() if len(page) == PAGE_SIZE else _now() + LONGEST_WAIT_SECONDS
+        page = await self._reads.page(self._execution_id, self._seq)
+        wait = until_next_look(self._execution_id, LONGEST_WAIT_SECONDS)
+        self._look_at = _now() if len(page) == PAGE_SIZE else _now() + wait
         if page:
             self._has_read = True
             self.is_over = is_last(page[-1].kind, page[-1].to_status)
         elif not self._has_read:
-            self.is_over = await is_over(self._execution_id, self._seq)
+            last = await last_until(self._execution_id, self._seq)
+            self.is_over = last is not None and is_last(last.kind, last.to_status)
+            self._has_read = self._seq == (last.seq if last else 0)
         return page
 
     def heed(self, event: ExecutionEvent) -> None:

@@ -78,7 +78,8 @@ class EventStream(Response):
             await self._send(send, b"", has_more=False)
 
     async def _tell(self, send: Send) -> None:
-        live = follow(self._execution_id, self._after, self._engine.feed)
+        engine = self._engine
+        live = follow(self._execution_id, self._after, engine.feed, engine.event_reads)
         try:
             async with aclosing(live) as pages:
                 async for page in pages:

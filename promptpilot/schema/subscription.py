@@ -113,11 +113,12 @@ def _chosen(values: Sequence[str] | None) -> frozenset[str] | None:
 
 
 async def _stored(engine: Engine, execution_id: str, after: int) -> AsyncGenerator[Item, None]:
-    async with aclosing(follow(execution_id, after, engine.feed)) as pages:
+    async with aclosing(follow(execution_id, after, engine.feed, engine.event_reads)) as pages:
         async for page in pages:
             for event in page:
                 yield event
 
 
 def _with_output(engine: Engine, execution_id: str, after: int) -> AsyncGenerator[Item, None]:
-    return watch(execution_id, after, engine.feed, engine.outputs, engine.clock)
+    reads = engine.event_reads
+    return watch(execution_id, after, engine.feed, engine.outputs, engine.clock, reads)
