@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
@@ -44,16 +45,20 @@ class Item:
         """Return what it is sorted by, with what parts those that have the same key."""
         return self.keys[order], self.shown
 
-    async def store(self) -> None:
-        """Store it."""
-        for row in self.rows:
-            await row.save(force_create=True)
-
     async def remove(self) -> None:
         """Remove it and what was stored with it."""
         for row in self.rows:
             where = {"seq": row.seq} if isinstance(row, ExecutionEvent) else {}
             await type(row).filter(pk=row.pk, **where).delete()
+
+
+async def store(items: Sequence[Item]) -> None:
+    """Store items; what others stand on comes first among their rows."""
+    tables: defaultdict[type[Row], list[Row]] = defaultdict(list)
+    for row in (row for item in items for row in item.rows):
+        tables[type(row)].append(row)
+    for table, rows in tables.items():
+        await table.bulk_create(rows)
 
 
 #: Makes an item for somebody, below a parent if its list has one; no two have the same number.

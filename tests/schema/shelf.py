@@ -12,7 +12,7 @@ from graphql import get_named_type as named
 
 from promptpilot.engine.principal import Principal
 from tests.schema.api import Api
-from tests.schema.making import MAKERS, Item
+from tests.schema.making import MAKERS, Item, store
 from tests.schema.walking import SCHEMA
 
 _EVENTS: Final = ("WorkflowExecution", "events")
@@ -95,18 +95,18 @@ class Shelf:
         _, make_parent = MAKERS[self.listing.owner, self.listing.name]
         if make_parent is not None:
             above = make_parent(self.principal, "", 0, self.choice)
-            await above.store()
+            await store([above])
             self.parent = above.shown
-        for _ in range(size):
-            await self.add()
+        await self.add(size)
 
-    async def add(self) -> None:
-        """Put one more item in."""
+    async def add(self, count: int) -> None:
+        """Put so many more items in."""
         make, _ = MAKERS[self.listing.owner, self.listing.name]
-        item = make(self.principal, self.parent, self._made, self.choice)
-        self._made += 1
-        await item.store()
-        self.items.append(item)
+        numbers = range(self._made, self._made + count)
+        items = [make(self.principal, self.parent, each, self.choice) for each in numbers]
+        self._made += count
+        await store(items)
+        self.items += items
 
     async def take(self, item: Item) -> None:
         """Take an item out."""

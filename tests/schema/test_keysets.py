@@ -150,5 +150,4 @@ async def _change(shelf: Shelf, ends: list[tuple[Item, str] | None]) -> None:
     others = [item for item in shelf.items if item not in gone]
     for item in dict.fromkeys([*map(id, gone), id(shelf.choice.choice(others))]):
         await shelf.take(next(each for each in shelf.items if id(each) == item))
-    for _ in range(3):
-        await shelf.add()
+    await shelf.add(3)
