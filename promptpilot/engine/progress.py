@@ -10,7 +10,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
+
+from tortoise.queryset import QuerySet
 
 from promptpilot import ids
 from promptpilot.engine.definition import Definition
@@ -18,6 +20,10 @@ from promptpilot.engine.lifecycle import ExecutionStatus, StepStatus
 from promptpilot.engine.step_configs import StepType
 from promptpilot.engine.versions import Versions
 from promptpilot.models import Execution, StepAttempt, StepExecution
+from promptpilot.models.columns import Row
+from promptpilot.models.partial import NOTHING, LeftOut, without
+
+R = TypeVar("R", bound=Row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +71,33 @@ async def step_views(execution: Execution, versions: Versions) -> list[StepView]
 
 
 async def step_views_of(
-    executions: Sequence[Execution], versions: Versions
+    executions: Sequence[Execution], versions: Versions, left_out: LeftOut = NOTHING
 ) -> dict[str, list[StepView]]:
-    """Return the steps of several executions by execution id, with three queries at most."""
+    """Return the steps of several executions by execution id, with three queries at most.
+
+    Columns of the steps and attempts that are left out are shown as empty.
+    """
     wanted = [execution.id for execution in executions]
     definitions = await versions.get_many(each.workflow_version_id for each in executions)
     rows: dict[str, dict[str, StepExecution]] = defaultdict(dict)
-    for row in await StepExecution.filter(execution_id__in=wanted):
+    for row in await _read(StepExecution.filter(execution_id__in=wanted), left_out):
         rows[row.execution_id][row.path] = row
     ended: dict[str, list[StepAttempt]] = defaultdict(list)
-    for attempt in await StepAttempt.filter(execution_id__in=wanted).order_by("number"):
+    attempts = StepAttempt.filter(execution_id__in=wanted).order_by("number")
+    for attempt in await _read(attempts, left_out):
         ended[attempt.execution_id].append(attempt)
     return {
         each.id: _views(each, definitions[each.workflow_version_id], rows[each.id], ended[each.id])
         for each in executions
     }
+
+
+async def _read(rows: QuerySet[R], left_out: LeftOut) -> list[R]:
+    found = await without(rows, left_out)
+    for row in found:
+        for name in left_out:
+            setattr(row, name, None)
+    return found
 
 
 def _views(

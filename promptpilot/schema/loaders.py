@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, Generic, TypeAlias, TypeVar
+from functools import partial
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from strawberry.dataloader import DataLoader
 from tortoise.expressions import Subquery
@@ -43,12 +44,16 @@ from promptpilot.models import (
     WorkflowVariable,
 )
 from promptpilot.models.columns import Row
+from promptpilot.models.partial import NOTHING, LeftOut, without
 
 R = TypeVar("R", bound=Row)
 V = TypeVar("V")
 L = TypeVar("L")
 One: TypeAlias = DataLoader[str, R | None]
 Many: TypeAlias = DataLoader[str, list[R]]
+
+#: The columns of an execution that only those read who show them.
+LARGE: Final[LeftOut] = frozenset({"input", "output", "error", "trigger_data"})
 
 _MAX_BATCH = 500
 
@@ -68,6 +73,24 @@ class _Lazy(Generic[L]):
         return loader
 
 
+class Partial(Generic[L]):
+    """Loaders of one thing, one for each choice of columns that are left out."""
+
+    def __init__(self, make: Callable[[LeftOut], L]) -> None:
+        self._make = make
+        self._loaders: dict[LeftOut, L] = {}
+
+    def without(self, left_out: LeftOut) -> L:
+        """Return the loader that leaves these columns out."""
+        if left_out not in self._loaders:
+            self._loaders[left_out] = self._make(left_out)
+        return self._loaders[left_out]
+
+    def clear_all(self) -> None:
+        """Drop everything that was read."""
+        self._loaders.clear()
+
+
 class Loaders:
     """The loaders of one answer. Without a principal everything is None or empty."""
 
@@ -82,8 +105,10 @@ class Loaders:
     step = _Lazy(lambda own: _one(own.steps))
     variable = _Lazy(lambda own: _one(own.variables))
     trigger = _Lazy(lambda own: _one(own.triggers))
-    firing = _Lazy(lambda own: _one(own.firings))
-    execution = _Lazy(lambda own: _one(own.executions))
+    firings = _Lazy(lambda own: Partial(lambda out: _one(lambda: without(own.firings(), out))))
+    executions = _Lazy(
+        lambda own: Partial(lambda out: _one(lambda: without(own.executions(), out)))
+    )
     dead_letter = _Lazy(lambda own: _one(own.dead_letters))
     model_credential = _Lazy(lambda own: _one(own.model_credentials))
     webhook_endpoint = _Lazy(lambda own: _one(own.webhook_endpoints))
@@ -93,7 +118,9 @@ class Loaders:
     variables = _Lazy(lambda own: _many(own.variables, "position"))
     triggers = _Lazy(lambda own: _many(own.triggers, "created_at", "id"))
     last_triggered_at = _Lazy(lambda _: _new(_last_triggered_at))
-    step_views = _Lazy(lambda own: _by_id(own.step_views_of))
+    step_views = _Lazy(
+        lambda own: Partial(lambda out: _by_id(partial(own.step_views_of, left_out=out)))
+    )
     decision = _Lazy(lambda _: _new(_decisions))
 
     def __init__(
@@ -102,10 +129,15 @@ class Loaders:
         self.versions = versions
         self.own = _Own(principal, versions, readiness)
 
+    @property
+    def execution(self) -> One[Execution]:
+        """Executions with all of their columns."""
+        return self.executions.without(NOTHING)
+
     def forget(self) -> None:
         """Drop everything that was read, so that the next answer shows what is true then."""
         for loader in vars(self).values():
-            if isinstance(loader, DataLoader):
+            if isinstance(loader, DataLoader | Partial):
                 loader.clear_all()
 
     async def execution_now(self, id: str) -> Execution | None:
@@ -116,13 +148,13 @@ class Loaders:
         self.forget()
         return await self.execution.load(id)
 
-    async def step_view(self, id: str) -> StepView | None:
-        """Return the step execution with this id."""
+    async def step_view(self, id: str, left_out: LeftOut = NOTHING) -> StepView | None:
+        """Return the step execution with this id; the columns that are left out are empty."""
         parts = ids.split_step_execution_id(id)
-        execution = await self.execution.load(parts[0]) if parts else None
+        execution = await self.executions.without(LARGE).load(parts[0]) if parts else None
         if parts is None or execution is None:
             return None
-        views = await self.step_views.load(execution)
+        views = await self.step_views.without(left_out).load(execution)
         return next((view for view in views if view.path == parts[1]), None)
 
     async def step_named(self, workflow_id: str, name: str | None) -> WorkflowStep | None:
@@ -201,8 +233,10 @@ class _Own:
         definitions = [found[version_id] for version_id in version_ids]
         return await self._readiness.faults_of(self._workspace_id, definitions)
 
-    async def step_views_of(self, executions: list[Execution]) -> list[list[StepView]]:
-        views = await step_views_of(executions, self._versions)
+    async def step_views_of(
+        self, executions: list[Execution], left_out: LeftOut
+    ) -> list[list[StepView]]:
+        views = await step_views_of(executions, self._versions, left_out)
         return [views[execution.id] for execution in executions]
 
 

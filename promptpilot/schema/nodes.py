@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from promptpilot.errors import InvalidInput
 from promptpilot.ids import Kind, kind_of
+from promptpilot.schema.context import Info
 from promptpilot.schema.loaders import Loaders
+from promptpilot.schema.selection import shown_execution, shown_firing, shown_step
 
 MAX_NODES: Final = 100
 
@@ -22,25 +24,31 @@ _LOADERS: Final[Mapping[Kind, Callable[[Loaders, str], Awaitable[Any]]]] = {
     Kind.STEP: lambda loaders, key: loaders.step.load(key),
     Kind.VARIABLE: lambda loaders, key: loaders.variable.load(key),
     Kind.TRIGGER: lambda loaders, key: loaders.trigger.load(key),
-    Kind.FIRING: lambda loaders, key: loaders.firing.load(key),
-    Kind.EXECUTION: lambda loaders, key: loaders.execution.load(key),
     Kind.CREDENTIAL: lambda loaders, key: loaders.model_credential.load(key),
     Kind.WEBHOOK_ENDPOINT: lambda loaders, key: loaders.webhook_endpoint.load(key),
     Kind.WEBHOOK_DELIVERY: lambda loaders, key: loaders.webhook_delivery.load(key),
     Kind.DEAD_LETTER: lambda loaders, key: loaders.dead_letter.load(key),
-    Kind.STEP_EXECUTION: lambda loaders, key: loaders.step_view(key),
+}
+_SHOWN: Final[Mapping[Kind, Callable[[Info, str], Awaitable[Any]]]] = {
+    Kind.FIRING: shown_firing,
+    Kind.EXECUTION: shown_execution,
+    Kind.STEP_EXECUTION: shown_step,
 }
 
 
-async def load_node(loaders: Loaders, id: str) -> object | None:
+async def load_node(info: Info, id: str) -> object | None:
     """Return the caller's object; None for a malformed, unknown or foreign id alike."""
     kind = kind_of(id)
-    load = _LOADERS.get(kind) if kind else None
-    return await load(loaders, id) if load else None
+    found: object | None = None
+    if kind and (show := _SHOWN.get(kind)):
+        found = await show(info, id)
+    elif kind and (load := _LOADERS.get(kind)):
+        found = await load(info.context.loaders, id)
+    return found
 
 
-async def load_nodes(loaders: Loaders, ids: Sequence[str]) -> list[object | None]:
+async def load_nodes(info: Info, ids: Sequence[str]) -> list[object | None]:
     """Return the objects in the order of the ids; raise InvalidInput for too many."""
     if len(ids) > MAX_NODES:
         raise InvalidInput(f"Ask for at most {MAX_NODES} ids at once, not {len(ids)}.", ("ids",))
-    return list(await asyncio.gather(*(load_node(loaders, each) for each in ids)))
+    return list(await asyncio.gather(*(load_node(info, each) for each in ids)))

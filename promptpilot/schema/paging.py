@@ -17,6 +17,7 @@ from tortoise.queryset import QuerySet
 
 from promptpilot.errors import InvalidInput
 from promptpilot.models.columns import Row, check_json
+from promptpilot.models.partial import NOTHING, LeftOut, without
 from promptpilot.schema.scalars import shown
 
 DEFAULT_SIZE: Final = 20
@@ -64,6 +65,7 @@ class PageRequest:
     last: int | None = None
     before: str | None = None
     reader: Reader = field(default=Alone(), compare=False)
+    left_out: LeftOut = NOTHING
 
     @property
     def is_backward(self) -> bool:
@@ -73,6 +75,10 @@ class PageRequest:
     def read_by(self, reader: Reader) -> PageRequest:
         """Return the request, read in another way."""
         return replace(self, reader=reader)
+
+    def without(self, left_out: LeftOut) -> PageRequest:
+        """Return the request, leaving out columns of the rows."""
+        return replace(self, left_out=left_out)
 
     @property
     def size(self) -> int:
@@ -141,7 +147,7 @@ async def page_of(
     The whole list is counted up to `count_limit`, and one more stands for "more than that".
     """
     size = request.size
-    wanted = rows.annotate(**{_KEY: RawSQL(sorting.key)})
+    wanted = without(rows, request.left_out).annotate(**{_KEY: RawSQL(sorting.key)})
     for name, is_after in (("after", True), ("before", False)):
         cursor = getattr(request, name)
         if cursor is not None:

@@ -6,14 +6,14 @@ from promptpilot import models as rows
 from promptpilot.engine.pins import pinned_version
 from promptpilot.engine.progress import StepView
 from promptpilot.engine.step_configs import StepType
-from promptpilot.schema.loaders import Loaders, if_any
+from promptpilot.schema.loaders import LARGE, Loaders, if_any
 
 
 async def shown_version(view: StepView, loaders: Loaders) -> rows.PromptVersion | None:
     """Return the version; None for a step that uses no stored prompt."""
     if view.type is not StepType.PROMPT:
         return None
-    execution = await loaders.execution.load(view.execution_id)
+    execution = await loaders.executions.without(LARGE).load(view.execution_id)
     if execution is None:
         return None
     definition = await loaders.versions.get(execution.workflow_version_id)

@@ -19,6 +19,7 @@ from promptpilot.schema.paging import Page, PageRequest
 from promptpilot.schema.prompt_query import PromptQuery
 from promptpilot.schema.scalars import CronExpression, TimeZone
 from promptpilot.schema.schedules import Window, preview
+from promptpilot.schema.selection import EXECUTION, for_nodes, shown_execution
 from promptpilot.schema.server import describe_server
 from promptpilot.schema.types.audit import AuditFilter
 from promptpilot.schema.types.dead_letter import DeadLetterFilter
@@ -43,7 +44,7 @@ class Query(PromptQuery, WebhookQuery):
     async def node(
         info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
     ) -> object | None:
-        return await load_node(info.context.loaders, id)
+        return await load_node(info, id)
 
     @declare.field(
         description="Several objects, in the order of the ids (at most 100).",
@@ -54,7 +55,7 @@ class Query(PromptQuery, WebhookQuery):
         info: Info,
         ids: Annotated[list[strawberry.ID], strawberry.argument(description="Their ids.")],
     ) -> list[object | None]:
-        return await load_nodes(info.context.loaders, ids)
+        return await load_nodes(info, ids)
 
     @declare.field(
         description="The caller; null when not signed in.", graphql_type=link("User") | None
@@ -108,7 +109,7 @@ class Query(PromptQuery, WebhookQuery):
         info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
     ) -> rows.Execution | None:
         info.context.require()
-        return await info.context.loaders.execution.load(id)
+        return await shown_execution(info, id)
 
     @declare.connection("WorkflowExecutionConnection", "Executions the caller may see.")
     @staticmethod
@@ -123,7 +124,7 @@ class Query(PromptQuery, WebhookQuery):
         ] = strawberry.UNSET,
     ) -> Page[rows.Execution]:
         found = filters.executions(info.context.require(), where)
-        return await filters.execution_page(found, order_by, page)
+        return await filters.execution_page(found, order_by, for_nodes(page, EXECUTION, info))
 
     @declare.connection("DeadLetterConnection", "Dead letters the caller may see, newest first.")
     @staticmethod

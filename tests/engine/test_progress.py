@@ -188,3 +188,16 @@ async def test_several_executions_are_shown_at_once(bench: Bench) -> None:
 
     assert list(shown) == ids
     assert all(each.execution_id == key for key, found in shown.items() for each in found)
+
+
+async def test_columns_that_are_left_out_are_shown_as_empty(bench: Bench) -> None:
+    execution = await bench.stored(await parked(bench))
+
+    left_out = frozenset({"output", "error"})
+    (shown,) = (await step_views_of([execution], bench.versions, left_out)).values()
+    whole = await step_views(execution, bench.versions)
+
+    assert (whole[0].output is None, whole[1].attempts[0].error is None) == (False, False)
+    attempts = (replace(whole[1].attempts[0], error=None),)
+    assert shown[0] == replace(whole[0], output=None, attempts=shown[0].attempts)
+    assert shown[1] == replace(whole[1], error=None, attempts=attempts)

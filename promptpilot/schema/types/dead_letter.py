@@ -13,7 +13,7 @@ from promptpilot.errors import InvariantBroken
 from promptpilot.schema import declare
 from promptpilot.schema.context import Info
 from promptpilot.schema.links import link, links
-from promptpilot.schema.loaders import if_any
+from promptpilot.schema.selection import shown_execution
 from promptpilot.schema.types.outcome import ExecutionError
 from promptpilot.schema.types.relay import Node
 from promptpilot.schema.types.user_error import UserError
@@ -43,7 +43,7 @@ class DeadLetter(Node):
     @declare.field(description="The execution that failed.", graphql_type=link("WorkflowExecution"))
     @staticmethod
     async def execution(root: Parent[rows.DeadLetter], info: Info) -> rows.Execution | None:
-        return await info.context.loaders.execution.load(root.execution_id)
+        return await shown_execution(info, root.execution_id)
 
     @declare.field(description="Why.")
     @staticmethod
@@ -59,7 +59,7 @@ class DeadLetter(Node):
     )
     @staticmethod
     async def replay(root: Parent[rows.DeadLetter], info: Info) -> rows.Execution | None:
-        return await if_any(info.context.loaders.execution, root.replay_execution_id)
+        return await shown_execution(info, root.replay_execution_id)
 
 
 @strawberry.input(description="Filter for dead letters.")

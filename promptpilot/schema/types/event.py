@@ -19,6 +19,7 @@ from promptpilot.schema import declare
 from promptpilot.schema.context import Info
 from promptpilot.schema.links import link
 from promptpilot.schema.scalars import SafeInt
+from promptpilot.schema.selection import shown_execution, shown_step
 from promptpilot.schema.types.step_execution import StepAttempt
 
 
@@ -51,7 +52,7 @@ class ExecutionEvent:
     )
     @staticmethod
     async def execution(root: Parent[rows.ExecutionEvent], info: Info) -> rows.Execution | None:
-        return await info.context.loaders.execution.load(root.execution_id)
+        return await shown_execution(info, root.execution_id)
 
 
 @strawberry.type(description="The execution's status changed.")
@@ -83,7 +84,7 @@ class ExecutionStatusChanged(ExecutionEvent):
     @declare.field(description="The execution.", graphql_type=link("WorkflowExecution"))
     @staticmethod
     async def execution(root: Parent[rows.ExecutionEvent], info: Info) -> rows.Execution | None:
-        return await info.context.loaders.execution.load(root.execution_id)
+        return await shown_execution(info, root.execution_id)
 
     @declare.field(description="Before; null for the first.", graphql_type=ExecutionStatus | None)
     @staticmethod
@@ -123,7 +124,7 @@ class StepStatusChanged(ExecutionEvent):
     @declare.field(description="The execution.", graphql_type=link("WorkflowExecution"))
     @staticmethod
     async def execution(root: Parent[rows.ExecutionEvent], info: Info) -> rows.Execution | None:
-        return await info.context.loaders.execution.load(root.execution_id)
+        return await shown_execution(info, root.execution_id)
 
     @declare.field(
         description="The step, as it is when the event is sent.",
@@ -171,7 +172,7 @@ class StepRetryScheduled(ExecutionEvent):
     @declare.field(description="The execution.", graphql_type=link("WorkflowExecution"))
     @staticmethod
     async def execution(root: Parent[rows.ExecutionEvent], info: Info) -> rows.Execution | None:
-        return await info.context.loaders.execution.load(root.execution_id)
+        return await shown_execution(info, root.execution_id)
 
     @declare.field(description="The step.", graphql_type=link("WorkflowStepExecution"))
     @staticmethod
@@ -222,7 +223,7 @@ class StepOutputAppended(ExecutionEvent):
     @declare.field(description="The execution.", graphql_type=link("WorkflowExecution"))
     @staticmethod
     async def execution(root: Parent[OutputAppended], info: Info) -> rows.Execution | None:
-        return await info.context.loaders.execution.load(root.execution_id)
+        return await shown_execution(info, root.execution_id)
 
     @declare.field(description="The step.", graphql_type=link("WorkflowStepExecution"))
     @staticmethod
@@ -236,4 +237,4 @@ def _tells(obj: object, kind: EventKind) -> bool:
 
 async def _step(event: rows.ExecutionEvent | OutputAppended, info: Info) -> StepView | None:
     step_id = ids.step_execution_id(event.execution_id, event.path or "")
-    return await info.context.loaders.step_view(step_id)
+    return await shown_step(info, step_id)

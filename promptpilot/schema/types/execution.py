@@ -22,6 +22,7 @@ from promptpilot.schema.links import link, links
 from promptpilot.schema.loaders import if_any
 from promptpilot.schema.paging import Page, PageRequest
 from promptpilot.schema.scalars import URL, JSONObject, SafeInt
+from promptpilot.schema.selection import shown_execution, shown_firing, shown_steps
 from promptpilot.schema.types.execution_input import WorkflowStepExecutionFilter
 from promptpilot.schema.types.outcome import ExecutionError, TokenUsage
 from promptpilot.schema.types.relay import Node
@@ -85,7 +86,7 @@ class WorkflowExecution(Node):
     )
     @staticmethod
     async def firing(root: Parent[rows.Execution], info: Info) -> rows.Firing | None:
-        return await if_any(info.context.loaders.firing, root.firing_id)
+        return await shown_firing(info, root.firing_id)
 
     @declare.field(
         description="Who started it by hand; null for all others, and when the account is gone.",
@@ -124,7 +125,7 @@ class WorkflowExecution(Node):
             WorkflowStepExecutionFilter | None, strawberry.argument(description="Filter.")
         ] = strawberry.UNSET,
     ) -> list[StepView]:
-        views = await info.context.loaders.step_views.load(root)
+        views = await shown_steps(info, root)
         wanted = given(where.statuses) if where else None
         return [view for view in views if wanted is None or view.status in wanted]
 
@@ -162,7 +163,7 @@ class WorkflowExecution(Node):
     )
     @staticmethod
     async def retry_of(root: Parent[rows.Execution], info: Info) -> rows.Execution | None:
-        return await if_any(info.context.loaders.execution, root.retry_of_id)
+        return await shown_execution(info, root.retry_of_id)
 
     @declare.field(description="From `startedAt` to `finishedAt`, or to now.")
     @staticmethod

@@ -15,6 +15,7 @@ from promptpilot.schema.context import Info
 from promptpilot.schema.links import link
 from promptpilot.schema.loaders import if_any
 from promptpilot.schema.scalars import JSON
+from promptpilot.schema.selection import shown_execution
 from promptpilot.schema.types.outcome import ExecutionError
 from promptpilot.schema.types.relay import Node
 
@@ -97,4 +98,4 @@ class TriggerFiring(Node):
     )
     @staticmethod
     async def execution(root: Parent[rows.Firing], info: Info) -> rows.Execution | None:
-        return await if_any(info.context.loaders.execution, root.execution_id)
+        return await shown_execution(info, root.execution_id)

@@ -17,6 +17,7 @@ from promptpilot.schema.durations import elapsed_ms
 from promptpilot.schema.links import link
 from promptpilot.schema.pinned_prompts import shown_version
 from promptpilot.schema.scalars import JSON, URL, SafeInt
+from promptpilot.schema.selection import shown_execution, shown_step
 from promptpilot.schema.types.decision import PendingDecision
 from promptpilot.schema.types.model_call import ModelCall
 from promptpilot.schema.types.outcome import ExecutionError
@@ -70,7 +71,7 @@ class WorkflowStepExecution(Node):
     @declare.field(description="The execution.", graphql_type=link("WorkflowExecution"))
     @staticmethod
     async def execution(root: Parent[StepView], info: Info) -> rows.Execution | None:
-        return await info.context.loaders.execution.load(root.execution_id)
+        return await shown_execution(info, root.execution_id)
 
     @declare.field(
         description="The step's definition; null when the step was deleted since.",
@@ -111,7 +112,7 @@ class WorkflowStepExecution(Node):
     )
     @staticmethod
     async def reused_from(root: Parent[StepView], info: Info) -> StepView | None:
-        return await info.context.loaders.step_view(root.reused_from) if root.reused_from else None
+        return await shown_step(info, root.reused_from)
 
     @declare.field(description="Where to download an output that was cut.")
     @staticmethod

@@ -16,6 +16,7 @@ from promptpilot.schema.context import Info
 from promptpilot.schema.links import link
 from promptpilot.schema.paging import Page, PageRequest
 from promptpilot.schema.scalars import JSONObject, SafeInt
+from promptpilot.schema.selection import EXECUTION, FIRING, for_nodes
 from promptpilot.schema.statistics import TriggerNumbers, trigger_numbers
 from promptpilot.schema.types.execution_input import WorkflowExecutionFilter
 from promptpilot.schema.types.relay import DateTimeRange, Node
@@ -117,7 +118,8 @@ class WorkflowTrigger(Node):
         ] = strawberry.UNSET,
     ) -> Page[rows.Execution]:
         wanted = filters.executions(info.context.require(), where).filter(trigger_id=root.id)
-        return await filters.execution_page(wanted, None, page.read_by(info.context.together))
+        page = for_nodes(page, EXECUTION, info).read_by(info.context.together)
+        return await filters.execution_page(wanted, None, page)
 
     @declare.connection(
         "TriggerFiringConnection",
@@ -133,4 +135,5 @@ class WorkflowTrigger(Node):
         ] = strawberry.UNSET,
     ) -> Page[rows.Firing]:
         wanted = filters.firings(info.context.require(), where).filter(trigger_id=root.id)
-        return await filters.firing_page(wanted, page.read_by(info.context.together))
+        page = for_nodes(page, FIRING, info).read_by(info.context.together)
+        return await filters.firing_page(wanted, page)

@@ -16,6 +16,7 @@ from promptpilot.schema import declare
 from promptpilot.schema.context import Info
 from promptpilot.schema.links import link, links
 from promptpilot.schema.scalars import JSON, SafeInt
+from promptpilot.schema.selection import shown_execution
 from promptpilot.schema.types.outcome import ExecutionError
 from promptpilot.schema.types.relay import DateTimeRange, Node, PageInfo
 from promptpilot.schema.types.user_error import UserError
@@ -73,7 +74,7 @@ class WebhookDelivery(Node):
     )
     @staticmethod
     async def execution(root: Parent[rows.WebhookDelivery], info: Info) -> rows.Execution | None:
-        return await info.context.loaders.execution.load(root.execution_id)
+        return await shown_execution(info, root.execution_id)
 
     @declare.field(description="Why it was given up.")
     @staticmethod

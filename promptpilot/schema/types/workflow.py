@@ -20,6 +20,7 @@ from promptpilot.schema.enums import (
 from promptpilot.schema.links import link, links
 from promptpilot.schema.paging import Page, PageRequest
 from promptpilot.schema.scalars import JSONObject, SafeInt
+from promptpilot.schema.selection import EXECUTION, for_nodes
 from promptpilot.schema.statistics import WorkflowNumbers, workflow_numbers
 from promptpilot.schema.types.execution_input import WorkflowExecutionFilter, WorkflowExecutionOrder
 from promptpilot.schema.types.outcome import TokenUsage
@@ -143,7 +144,8 @@ class Workflow(Node):
         ] = strawberry.UNSET,
     ) -> Page[rows.Execution]:
         wanted = filters.executions(info.context.require(), where).filter(workflow_id=root.id)
-        return await filters.execution_page(wanted, order_by, page.read_by(info.context.together))
+        page = for_nodes(page, EXECUTION, info).read_by(info.context.together)
+        return await filters.execution_page(wanted, order_by, page)
 
     @declare.field(
         description="Counts over a window (at most 90 days).", graphql_type=WorkflowStatistics
