@@ -24,7 +24,9 @@ async def test_a_revoked_token_speaks_no_more_on_an_open_socket(api: Api) -> Non
     assert api.principal is not None
     token, text = await api.engine.create_access_token(api.principal, "ci")
     socket = WebSocket({"type": "websocket", "headers": []}, _silence, _deafness)
-    session = await Callers(api.engine, Limits()).of_socket(socket, {"authorization": f"Bearer {text}"})
+    session = await Callers(api.engine, Limits()).of_socket(
+        socket, {"authorization": f"Bearer {text}"}
+    )
     await session.check()
 
     await api.engine.revoke_access_token(api.principal, token.id)
