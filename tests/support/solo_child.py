@@ -13,8 +13,9 @@ import signal
 import sys
 from pathlib import Path
 
+from promptpilot.engine.accounts import Account
 from promptpilot.engine.commits import open_committer
-from promptpilot.engine.providers.base import ModelReply, ModelRequest
+from promptpilot.engine.providers.base import ModelReply, ModelRequest, TextSink
 from promptpilot.engine.solo import EXIT_TRY_AGAIN, Orders, work
 from promptpilot.engine.step_configs import ModelProvider
 from promptpilot.models.database import connect
@@ -30,7 +31,9 @@ class WaitingModel:
     def __init__(self, fifo: Path) -> None:
         self._fifo = fifo
 
-    async def complete(self, request: ModelRequest) -> ModelReply:
+    async def complete(
+        self, request: ModelRequest, account: Account | None, on_text: TextSink
+    ) -> ModelReply:
         """Wait for ever."""
         self._fifo.write_text("asked")
         await asyncio.Event().wait()
