@@ -37,10 +37,14 @@ class Api:
 
     async def refused(self, document: str, **variables: Any) -> GraphQLError:
         """Return the only error of an operation that must fail."""
+        (error,) = await self.refusals(document, **variables)
+        return error
+
+    async def refusals(self, document: str, **variables: Any) -> list[GraphQLError]:
+        """Return the errors of an operation that must fail."""
         result = await self._result(document, variables)
-        assert result.errors is not None, result.data
-        assert len(result.errors) == 1, result.errors
-        return result.errors[0]
+        assert result.errors, result.data
+        return result.errors
 
     async def _result(self, document: str, variables: dict[str, Any]) -> ExecutionResult:
         context = Context.of(self.engine, self.principal, self.address)
