@@ -177,7 +177,10 @@ def _run_process(process: Process) -> Any:
     async def run() -> Any:
         stopping = Stopping()
         stopping.obey_signals()
-        return await process(settings, stopping)
+        try:
+            return await process(settings, stopping)
+        finally:
+            stopping.ignore_signals()
 
     return _run(run())
 

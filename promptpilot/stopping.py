@@ -28,6 +28,13 @@ class Stopping:
         for number in _SIGNALS:
             loop.add_signal_handler(number, self.hear, number.name)
 
+    def ignore_signals(self) -> None:
+        """Hear nothing more: the process has stopped, and its exit code tells how."""
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
+
     def hear(self, reason: str) -> None:
         """Stop soon, or now if it was to stop already."""
         (self.now if self.soon.is_set() else self.soon).set()
