@@ -32,7 +32,7 @@ from promptpilot.models.database import Database
 
 _MAX_START_DELAY = timedelta(days=365)
 _MAX_KEY_LENGTH = 255
-_KEY_LIFETIME = timedelta(hours=24)
+KEY_LIFETIME = timedelta(hours=24)
 #: Starts whose callers choose the keys of their firings.
 _WITH_KEYS: Final = (TriggerType.MANUAL, TriggerType.API)
 
@@ -191,7 +191,7 @@ class Launcher:
 
         Raises `IdempotencyMismatch` if other arguments came with it.
         """
-        since = self._clock.now() - _KEY_LIFETIME
+        since = self._clock.now() - KEY_LIFETIME
         row = await _held(workspace_id, given).filter(created_at__gt=since).first()
         return None if row is None else _first_of(row, given)
 
@@ -225,7 +225,7 @@ class Launcher:
             dedupe_key=given.dedupe_key,
             outcome=FiringOutcome.STARTED.value,
         )
-        old = held.filter(created_at__lte=self._clock.now() - _KEY_LIFETIME)
+        old = held.filter(created_at__lte=self._clock.now() - KEY_LIFETIME)
         await self._database.retry(lambda: old.update(dedupe_key=None))
         return not await held.exists()
 

@@ -32,7 +32,6 @@ ON CONFLICT (key) DO UPDATE SET
 RETURNING count, window_at
 """
 _TAKE_OFF: Final = "UPDATE login_failures SET count = count - 1 WHERE key = $1 AND count > 0"
-_FORGET: Final = "DELETE FROM login_failures WHERE window_at <= $1"
 
 
 class LoginLimits:
@@ -62,15 +61,9 @@ class LoginLimits:
             raise LimitExceeded(message, limit, retry_after=until)
 
     async def forgive(self, account: str, address: str | None) -> None:
-        """Take a try that was admitted, and was good, off again; forget windows that are over."""
+        """Take a try that was admitted, and was good, off again."""
         for key in _limits(account, address):
             await self._database.retry(partial(self._database.execute, _TAKE_OFF, key))
-        await self.forget()
-
-    async def forget(self) -> int:
-        """Remove counts of windows that are over; return how many."""
-        over = to_ms(self._clock.now() - WINDOW)
-        return await self._database.retry(partial(self._database.execute, _FORGET, over))
 
     async def _count(self, key: str) -> tuple[int, datetime]:
         """Count one try more; return how many there are now and until when they count."""

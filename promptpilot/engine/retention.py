@@ -12,16 +12,16 @@ from typing import Any, Final
 
 from promptpilot.clock import Clock, to_ms
 from promptpilot.engine.execution_feed import REACH
+from promptpilot.engine.launch import KEY_LIFETIME
+from promptpilot.engine.login_limits import WINDOW
 from promptpilot.models.database import Database
 
 #: Rows removed by one statement.
 BATCH: Final = 1000
 #: Beyond what a reader may ask for, so that nothing is removed under one who has just begun.
 _MARGIN: Final = timedelta(hours=1)
-_KEY_LIFETIME: Final = timedelta(hours=24)
 #: A session that is over is kept so long, for whoever asks why a token does not work.
 _SESSION_KEPT: Final = timedelta(days=30)
-_LOGIN_WINDOW: Final = timedelta(minutes=15)
 
 _WORKSPACES: Final = "SELECT DISTINCT workspace_id FROM execution_feed"
 _OLDEST: Final = f"""
@@ -60,8 +60,8 @@ class Retention:
         """Remove what is over; return how many rows that was."""
         return (
             await self._prune_feed()
-            + await self._delete(_DELETE_KEYS, _KEY_LIFETIME + _MARGIN)
-            + await self._delete(_DELETE_FAILURES, _LOGIN_WINDOW + _MARGIN)
+            + await self._delete(_DELETE_KEYS, KEY_LIFETIME + _MARGIN)
+            + await self._delete(_DELETE_FAILURES, WINDOW + _MARGIN)
             + await self._delete(_DELETE_SESSIONS, _SESSION_KEPT)
         )
 

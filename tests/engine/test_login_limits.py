@@ -16,6 +16,7 @@ from promptpilot.engine.login_limits import (
     WINDOW,
     LoginLimits,
 )
+from promptpilot.engine.retention import Retention
 from promptpilot.errors import BadCredentials, LimitExceeded
 from promptpilot.models import LoginFailure
 from promptpilot.models.database import Database
@@ -129,11 +130,13 @@ async def test_a_good_try_does_not_count(limits: LoginLimits) -> None:
     await limits.admit("ada", HERE)
 
 
-async def test_what_is_over_is_forgotten(limits: LoginLimits, clock: ManualClock) -> None:
+async def test_what_is_over_is_forgotten(
+    limits: LoginLimits, database: Database, clock: ManualClock
+) -> None:
     await limits.admit("ada", HERE)
-    clock.at += WINDOW + timedelta(seconds=1)
+    clock.at += WINDOW + timedelta(hours=1, seconds=1)
 
-    await limits.forget()
+    await Retention(database, clock).prune()
 
     assert await LoginFailure.all().count() == 0
 
